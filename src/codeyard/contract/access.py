@@ -1,0 +1,76 @@
+"""What an operation needs before it may run: each service's access.py states it in this vocabulary.
+
+An entry is a function from the request to Checks, evaluated before the parameters' constraints are: it must
+survive missing and mistyped members (use `text(params, "name")`), and it must not raise "not found".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from codeyard.contract.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question to IAM: may the caller do `action` on `resource`?
+
+    `keys` are the service's own condition keys and aws:ResourceTag/…, aws:RequestTag/…, aws:TagKeys;
+    the gateway adds the global ones. `policy` is the resource's own policy document (JSON text), if it has one;
+    `owner` the account that owns the resource where the ARN does not say so (S3).
+    """
+
+    action: str
+    resource: str
+    keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    policy: str | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an access entry may look at besides the parameters."""
+
+    principal: Principal
+    account: str
+    region: str
+    partition: str = "aws"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of the caller's account in the request's region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+Params = Mapping[str, Any]
+Access = Callable[[Scope, Params], Iterable[Check]]
+
+
+def text(params: Params, name: str) -> str:
+    """The string member `name`, or an empty string where it is missing or is not a string."""
+    value = params.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def anywhere(action: str) -> Access:
+    """An operation that IAM knows no resource for: checked on `*`."""
+    return lambda scope, params: (Check(action, "*"),)
+
+
+def on(action: str, resource: str, member: str) -> Access:
+    """An operation on one resource named by one member: `on("codecommit:GetBranch", "{}", "repositoryName")`.
+
+    `resource` is the ARN's last part with `{}` for the member; the ARN's service is the action's prefix.
+    """
+    service = action.partition(":")[0]
+
+    def checks(scope: Scope, params: Params) -> Iterable[Check]:
+        return (Check(action, scope.arn(service, resource.format(text(params, member) or "*"))),)
+
+    return checks
+
+
+def pass_role(role_arn: str, to_service: str) -> Check:
+    """Storing a role for a service to use needs iam:PassRole on it."""
+    return Check("iam:PassRole", role_arn or "*", {"iam:PassedToService": to_service})
