@@ -1,0 +1,118 @@
+"""One port for TLS and plain HTTP: the first byte of a connection decides (0x16 opens a TLS handshake)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+_TLS_HANDSHAKE = b"\x16"
+_FIRST_BYTE_WITHIN_S = 30.0
+
+
+class Acceptor:
+    """Accepts on one socket and hands each connection to the HTTP protocol, wrapped in TLS when it asks for it."""
+
+    def __init__(self, sock: socket.socket, make: Callable[[], Any], tls: ssl.SSLContext | None, plain: bool) -> None:
+        self._sock, self._make, self._tls, self._plain = sock, make, tls, plain
+        self._pending: set[asyncio.Task[None]] = set()
+        self._task = asyncio.get_running_loop().create_task(self._accept())
+
+    def close(self) -> None:
+        """Stop accepting; connections that are already open go on."""
+        self._task.cancel()
+        for task in self._pending:
+            task.cancel()
+        self._sock.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until the accept loop has ended."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(self._sock)
+            except OSError:
+                await asyncio.sleep(0.05)  # out of descriptors: breathe, then accept again
+                continue
+            task = loop.create_task(self._open(connection))
+            self._pending.add(task)
+            task.add_done_callback(self._pending.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            first = await asyncio.wait_for(_peek(connection), _FIRST_BYTE_WITHIN_S)
+            secure = first == _TLS_HANDSHAKE
+            if not first or (secure and self._tls is None) or (not secure and not self._plain):
+                connection.close()
+                return
+            await loop.connect_accepted_socket(self._make, connection, ssl=self._tls if secure else None)
+        except (OSError, TimeoutError):
+            connection.close()
+
+
+async def _peek(connection: socket.socket) -> bytes:
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            return connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            readable = loop.create_future()
+            loop.add_reader(connection.fileno(), _wake, readable)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(connection.fileno())
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class YardServer(uvicorn.Server):
+    """uvicorn's server over our acceptors. `ready` is called once it serves."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listeners: list[tuple[socket.socket, bool]],
+        tls: ssl.SSLContext | None,
+        ready: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self._listeners, self._tls, self._ready = listeners, tls, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then accept on every (socket, plain HTTP allowed) pair."""
+        await self.lifespan.startup()
+        self.servers = [Acceptor(s, self._protocol, self._tls, plain) for s, plain in self._listeners]  # type: ignore[misc]
+        self.started = True
+        self._ready()
+
+    def _protocol(self) -> Any:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening, non-blocking socket; port 0 takes any free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, port))
+    sock.listen(1024)
+    sock.setblocking(False)
+    return sock

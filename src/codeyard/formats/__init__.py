@@ -1,0 +1,1 @@
+"""Pure parsers that several rooms need."""

@@ -1,0 +1,79 @@
+"""Getting records onto the trail: mutations in their own transaction, refusals before the answer, reads queued."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
+Make = Callable[[], dict[str, Any]]
+
+
+class AuditStore(Protocol):
+    """The database, as far as the trail needs it."""
+
+    def write(self, fn: Callable[[Any], Any]) -> Any: ...
+
+
+class Auditor:
+    """Writes records. Successful reads wait in a bounded queue that is durable within `interval` seconds.
+
+    The queue pushes back and never drops: a full one makes the caller write at once. What it holds when the
+    process is killed is lost, which docs/reference says.
+    """
+
+    def __init__(self, db: AuditStore, *, interval: float = 0.1, bound: int = 5000) -> None:
+        self._db, self._interval, self._bound = db, interval, bound
+        self._waiting: list[Make] = []
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+        self._thread.start()
+
+    def now(self, make: Make) -> None:
+        """Make one record durable before returning."""
+        record = make()
+        self._db.write(lambda tx: tx.audit(record))
+
+    def later(self, make: Make) -> None:
+        """Queue one record of a successful read; `make` runs on the writer's thread."""
+        with self._lock:
+            self._waiting.append(make)
+            full = len(self._waiting) >= self._bound
+        self._wake.set()
+        if full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write everything that waits."""
+        with self._flushing:
+            with self._lock:
+                batch, self._waiting = self._waiting, []
+            if batch:
+                records = [make() for make in batch]
+                self._db.write(lambda tx: [tx.audit(record) for record in records])
+
+    def stop(self) -> None:
+        """Flush and end the thread."""
+        self._stopped = True
+        self._wake.set()
+        self._thread.join(timeout=5)
+        self.flush()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not self._stopped:
+            self._wake.wait()
+            self._wake.clear()
+            pause.wait(self._interval)
+            self._flush_or_report()
+
+    def _flush_or_report(self) -> None:
+        try:
+            self.flush()
+        except Exception:  # the thread must outlive a database that is away; the loss is logged, never silent
+            log.exception("the audit queue could not be written")

@@ -1,0 +1,192 @@
+"""The one way in. Every call, from whichever door, passes these steps in this order:
+
+    find -> access -> authorize -> validate -> operation -> audit
+
+The edge has authenticated and parsed before. Access comes before validation, so that a stranger learns nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from codeyard.contract import INTERNAL, AwsError, Client, Clock, Ids, Origin, Principal, Scope
+from codeyard.gateway.audit import Auditor
+from codeyard.gateway.clients import GatewayClient, GatewayClients
+from codeyard.gateway.context import CallContext
+from codeyard.gateway.invocation import Invocation
+from codeyard.gateway.ports import Identity, Recorder, Validator
+from codeyard.gateway.registry import Operation, Registry
+
+log = logging.getLogger(__name__)
+
+# The code by which each kind of service says "not authorized"; the rest say AccessDeniedException.
+_DENIED = {"iam": "AccessDenied", "sts": "AccessDenied", "s3": "AccessDenied", "sns": "AuthorizationError"}
+
+
+class Store(Protocol):
+    """The database, as far as the gateway needs it."""
+
+    def write(self, fn: Callable[[Any], Any]) -> Any: ...
+
+
+class Admitted:
+    """A call that may run: authorized, not yet validated. Streaming doors spool the body between the two."""
+
+    def __init__(self, gateway: Gateway, context: CallContext, operation: Operation) -> None:
+        self._gateway, self.context, self.operation = gateway, context, operation
+
+    def run(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Validate and run the operation; the answer's members."""
+        return self._gateway.run(self, params)
+
+
+class Gateway:
+    """Registry, door and trail joined: `invoke` is what every caller uses."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        identity: Identity,
+        recorder: Recorder,
+        validator: Validator,
+        db: Store,
+        clock: Clock,
+        ids: Ids,
+        assert_free: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.registry, self.identity, self.db = registry, identity, db
+        self._recorder, self._validator = recorder, validator
+        self.clock, self.ids = clock, ids
+        self._assert_free = assert_free
+        self.auditor = Auditor(db)
+        self.clients = GatewayClients(self)
+
+    def invoke(self, inv: Invocation) -> dict[str, Any]:
+        """Carry one call out; raises AwsError, already on the trail."""
+        return self.admit(inv).run(inv.params)
+
+    def admit(self, inv: Invocation) -> Admitted:
+        """Find, check and authorize; raises AwsError (UnknownOperation, NotImplemented, AccessDenied)."""
+        self._assert_free()
+        operation = self.registry.find(inv.service, inv.operation)
+        context = CallContext(self, inv, operation, self.clock.now())
+        try:
+            self._authorize(context, operation)
+        except AwsError as error:
+            self.auditor.now(lambda: context.record(None, error))
+            raise
+        return Admitted(self, context, operation)
+
+    def run(self, admitted: Admitted, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Validate, run and audit an admitted call."""
+        context, operation = admitted.context, admitted.operation
+        context.params = params
+        try:
+            if operation.shapes is not None:
+                broken = self._validator.violation(operation.service, operation.name, params)
+                if broken is not None:
+                    raise operation.errors(operation.name, broken)
+            answer = operation.handler(context, params) or {}
+        except AwsError as error:
+            self._record_failure(context, operation, error)
+            raise
+        except Exception as fault:
+            log.exception("fault in %s:%s, request %s", operation.service, operation.name, context.request_id)
+            error = AwsError("InternalFailure", f"An internal fault; request id {context.request_id}.", status=500)
+            self._record_failure(context, operation, error)
+            raise error from fault
+        self._record_success(context, operation, answer)
+        return answer
+
+    def client(
+        self,
+        principal: Principal,
+        account: str,
+        region: str,
+        *,
+        via: tuple[str, ...] = (),
+        source_arn: str = "",
+        origin: Origin = INTERNAL,
+    ) -> Client:
+        """An in-process Client for a principal."""
+        return GatewayClient(self, principal, account, region, via=via, source_arn=source_arn, origin=origin)
+
+    def record(
+        self, context: CallContext, operation: Operation, response: Mapping[str, Any] | None, error: AwsError | None
+    ) -> dict[str, Any]:
+        """The CloudTrail record of a call."""
+        inv = context.invocation
+        return self._recorder(
+            principal=inv.principal,
+            service_host=operation.host,
+            operation=operation.name,
+            region=inv.region,
+            account=inv.account,
+            origin=inv.origin,
+            request_id=inv.request_id,
+            event_id=self.ids.uuid(),
+            time_us=context.now,
+            request=context.params,
+            response=response,
+            error=error,
+            read_only=operation.read_only,
+            resources=context.resources,
+            additional=context.additional,
+            shapes=operation.shapes,
+        )
+
+    def _authorize(self, context: CallContext, operation: Operation) -> None:
+        inv = context.invocation
+        scope = Scope(inv.principal, inv.account, inv.region)
+        checks = tuple(operation.access(scope, inv.params))
+        context.resources = tuple(c.resource for c in checks if c.resource != "*")
+        if operation.exempt and inv.principal.kind != "anonymous":
+            return
+        decision = self.identity.authorize(inv.principal, checks, self._keys(inv, context.now))
+        if not checks or not decision.allowed:
+            code = _DENIED.get(inv.service, "AccessDeniedException")
+            raise AwsError(code, decision.message, status=403)
+
+    @staticmethod
+    def _keys(inv: Invocation, now: int) -> dict[str, str | Sequence[str]]:
+        origin = inv.origin
+        seconds = now // 1_000_000
+        keys: dict[str, str | Sequence[str]] = {
+            "aws:SecureTransport": "true" if origin.secure else "false",
+            "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)),
+            "aws:EpochTime": str(seconds),
+            "aws:RequestedRegion": inv.region,
+            "aws:ViaAWSService": "true" if inv.via else "false",
+        }
+        if origin is not INTERNAL:
+            keys["aws:SourceIp"] = origin.source_ip
+        if origin.user_agent:
+            keys["aws:UserAgent"] = origin.user_agent
+        if origin.referer:
+            keys["aws:Referer"] = origin.referer
+        if inv.via:
+            keys.update({"aws:CalledVia": inv.via, "aws:CalledViaFirst": inv.via[0], "aws:CalledViaLast": inv.via[-1]})
+        if inv.source_arn:
+            keys["aws:SourceArn"] = inv.source_arn
+            keys["aws:SourceAccount"] = inv.source_arn.split(":")[4] or inv.account
+        return keys
+
+    def _record_failure(self, context: CallContext, operation: Operation, error: AwsError) -> None:
+        if context.recorded:
+            return
+        if operation.read_only:
+            self.auditor.later(lambda: context.record(None, error))
+        else:
+            self.auditor.now(lambda: context.record(None, error))
+
+    def _record_success(self, context: CallContext, operation: Operation, answer: dict[str, Any]) -> None:
+        if context.recorded or operation.data_event:
+            return
+        if operation.read_only:
+            self.auditor.later(lambda: context.record(None, None))
+        else:
+            self.auditor.now(lambda: context.record(answer, None))

@@ -1,0 +1,85 @@
+"""Clients for calls from inside: as the caller, as a role, as a service. The same chain as from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from codeyard.contract import INTERNAL, Client, Origin, Principal, service_principal
+from codeyard.gateway.invocation import Invocation
+
+if TYPE_CHECKING:
+    from codeyard.gateway.chain import Gateway
+
+
+class GatewayClient:
+    """Calls operations through the gateway as one principal."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        principal: Principal,
+        account: str,
+        region: str,
+        *,
+        via: tuple[str, ...] = (),
+        source_arn: str = "",
+        origin: Origin = INTERNAL,
+    ) -> None:
+        self._gateway, self._principal = gateway, principal
+        self._account, self._region = account, region
+        self._via, self._source_arn, self._origin = via, source_arn, origin
+
+    def call(self, service: str, operation: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Call `operation` of the service; raises AwsError."""
+        return self._gateway.invoke(
+            Invocation(
+                service,
+                operation,
+                params or {},
+                self._principal,
+                self._account,
+                self._region,
+                self._gateway.ids.uuid(),
+                self._origin,
+                self._via,
+                self._source_arn,
+            )
+        )
+
+
+class GatewayClients:
+    """Implements contract.Clients. A role is really assumed: IAM decides on its trust policy."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def as_role(
+        self,
+        role_arn: str,
+        *,
+        service: str,
+        region: str,
+        session_name: str,
+        source_arn: str = "",
+        via: tuple[str, ...] = (),
+    ) -> Client:
+        """A client as a session of the role; AccessDenied where its trust policy does not let the service in."""
+        session = self._assume(role_arn, service, session_name, source_arn, region)
+        return self._gateway.client(session, session.account, region, via=via)
+
+    def as_service(self, service: str, *, account: str, region: str, source_arn: str = "") -> Client:
+        """A client as the service principal itself."""
+        return self._gateway.client(service_principal(service), account, region, source_arn=source_arn)
+
+    def credentials_for(
+        self, role_arn: str, *, service: str, region: str, session_name: str, source_arn: str = "", duration_s: int = 3600
+    ) -> dict[str, Any]:
+        """Short-lived keys of the role for work outside this process, in the shape of STS's Credentials."""
+        session = self._assume(role_arn, service, session_name, source_arn, region)
+        return self._gateway.identity.session_credentials(session, duration_s)
+
+    def _assume(self, role_arn: str, service: str, session_name: str, source_arn: str, region: str) -> Principal:
+        return self._gateway.identity.assume_for_service(
+            role_arn, service=service, session_name=session_name[:64], source_arn=source_arn, region=region
+        )

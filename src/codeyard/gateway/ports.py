@@ -1,0 +1,86 @@
+"""What the gateway needs of IAM, CloudTrail and the wire, as Protocols: it imports no service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from codeyard.contract import AwsError, Check, Origin, Principal, Violation
+
+
+class Credential(Protocol):
+    """What an access key id resolves to: the secret to verify with, and whose it is."""
+
+    @property
+    def secret(self) -> str: ...
+
+    @property
+    def principal(self) -> Principal: ...
+
+
+class Decision(Protocol):
+    """IAM's answer; `message` is the refusal in AWS's wording."""
+
+    @property
+    def allowed(self) -> bool: ...
+
+    @property
+    def message(self) -> str: ...
+
+
+class Identity(Protocol):
+    """IAM as the doors and the gateway see it."""
+
+    def credential(self, access_key_id: str, session_token: str) -> Credential:
+        """The credential of a key; raises AwsError InvalidClientTokenId or ExpiredToken."""
+
+    def git_credential(self, user_name: str, password: str) -> Principal | None:
+        """The user behind IAM Git credentials, or None."""
+
+    def console_login(self, account: str, user_name: str, password: str) -> Principal | None:
+        """The user behind a console password, or None."""
+
+    def authorize(
+        self, principal: Principal, checks: Sequence[Check], keys: Mapping[str, str | Sequence[str]]
+    ) -> Decision:
+        """Whether every check holds for the principal; the first refusal wins."""
+
+    def assume_for_service(
+        self, role_arn: str, *, service: str, session_name: str, source_arn: str, region: str
+    ) -> Principal:
+        """The session of a role that a service assumes; the trust policy decides."""
+
+    def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
+        """Keys for a session, in the shape of STS's Credentials."""
+
+
+class Recorder(Protocol):
+    """Builds one CloudTrail record; pure."""
+
+    def __call__(
+        self,
+        *,
+        principal: Principal,
+        service_host: str,
+        operation: str,
+        region: str,
+        account: str,
+        origin: Origin,
+        request_id: str,
+        event_id: str,
+        time_us: int,
+        request: Mapping[str, Any],
+        response: Mapping[str, Any] | None,
+        error: AwsError | None,
+        read_only: bool,
+        resources: Sequence[str],
+        additional: Mapping[str, Any],
+        shapes: tuple[Any, Any] | None,
+    ) -> dict[str, Any]: ...
+
+
+class Validator(Protocol):
+    """The wire's check of parameters against the model."""
+
+    def violation(self, service: str, operation: str, params: Mapping[str, Any]) -> Violation | None:
+        """The first broken constraint, or None."""

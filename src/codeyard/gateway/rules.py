@@ -1,0 +1,68 @@
+"""The gateway's three tables: what needs no permission, what is a read, what is no management event."""
+
+from __future__ import annotations
+
+import re
+
+# Operations that a caller may always make. Each with its source in AWS's documentation.
+NEEDS_NO_PERMISSION: dict[tuple[str, str], str] = {
+    ("sts", "GetCallerIdentity"): "STS API reference: no permissions are required, an explicit deny has no effect",
+    ("sts", "GetSessionToken"): "IAM user guide: no policy can grant or restrict getting a session token",
+    ("sts", "GetAccessKeyInfo"): "STS API reference: answers only the account id that the key itself encodes",
+}
+
+_READ = re.compile(
+    r"(Get|List|Describe|BatchGet|BatchDescribe|Head|Lookup|Filter|Test|Simulate|Evaluate|Select|Search|"
+    r"StartQuery|StopQuery|Poll|Claim)"
+)
+# Reads by name that change something, or the other way round.
+_NOT_READ = {("iam", "GenerateCredentialReport")}
+_ALSO_READ = {("sts", "DecodeAuthorizationMessage"), ("codecommit", "GitPull"), ("codecommit", "UploadArchive")}
+
+# High-volume data operations: CloudTrail's user guide lists them as data events, or does not log them at all.
+DATA_EVENTS: dict[str, frozenset[str]] = {
+    "s3": frozenset(
+        {
+            "GetObject",
+            "HeadObject",
+            "PutObject",
+            "DeleteObject",
+            "DeleteObjects",
+            "CopyObject",
+            "CreateMultipartUpload",
+            "UploadPart",
+            "UploadPartCopy",
+            "CompleteMultipartUpload",
+            "AbortMultipartUpload",
+            "ListParts",
+            "GetObjectAttributes",
+            "GetObjectTagging",
+            "PutObjectTagging",
+            "DeleteObjectTagging",
+            "GetObjectAcl",
+            "PutObjectAcl",
+            "ListObjects",
+            "ListObjectsV2",
+            "ListObjectVersions",
+            "ListMultipartUploads",
+        }
+    ),
+    "logs": frozenset({"PutLogEvents", "GetLogEvents", "FilterLogEvents", "StartLiveTail"}),
+    "sns": frozenset({"Publish", "PublishBatch"}),
+    "events": frozenset({"PutEvents"}),
+    "codedeploy-commands": frozenset({"PollHostCommand", "PostHostCommandUpdate", "GetDeploymentSpecification"}),
+    "codeyard-runner": frozenset({"ClaimJob", "Heartbeat", "PutLogs"}),
+    "codepipeline": frozenset({"PollForJobs", "PollForThirdPartyJobs"}),
+}
+
+
+def is_read(service: str, operation: str) -> bool:
+    """Whether the trail calls the operation readOnly."""
+    if (service, operation) in _ALSO_READ:
+        return True
+    return _READ.match(operation) is not None and (service, operation) not in _NOT_READ
+
+
+def is_data_event(service: str, operation: str) -> bool:
+    """Whether a success of the operation stays off the trail of management events."""
+    return operation in DATA_EVENTS.get(service, ())
