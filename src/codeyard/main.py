@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import os
-import secrets
 import socket
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import prometheus_client
 import uvicorn
 
-from codeyard.console.app import Console
-from codeyard.contract import Clock, Ids
+from codeyard.contract import Clock, Ids, Part
 from codeyard.edge import tls
 from codeyard.edge.admin import Admin
 from codeyard.edge.app import Front
 from codeyard.edge.aws import AwsDoor
 from codeyard.edge.git_http import GitHttp
-from codeyard.edge.listener import YardServer, bind
-from codeyard.engine import Engine, Kit, Settings, SystemClock, SystemIds
+from codeyard.edge.listener import YardServer, bind, bind_unix
+from codeyard.engine import Engine, Jobs, Kit, Settings, SystemClock, SystemIds
 from codeyard.gateway import Gateway, Registry
+from codeyard.gateway.clients import LateClients
 from codeyard.platform import cloudtrail, cloudwatch_logs, eventbridge, iam, s3, secretsmanager, sns, ssm, sts
 from codeyard.platform.cloudtrail.record import build_record
 from codeyard.platform.iam.door import IamDoor
 from codeyard.services import codebuild, codecommit, codedeploy, codepipeline
-from codeyard.storage import open_blobs, open_database
+from codeyard.storage import FileBlobs, assert_not_writing, load_master_key, open_database
 from codeyard.wire.codec import Wire
 from codeyard.wire.models import Models
 from codeyard.wire.routing import FIXED_PATHS, Router
 from codeyard.wire.services import ENABLED
+
+# Under CPU-bound threads a 1-core stall of 16-57 ms fell to 1.4 ms at this setting (docs/architecture.md, rule 11).
+_SWITCH_INTERVAL_S = 0.0001
+_SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,211 @@ class Options:
     account: str = "123456789012"
     public_url: str = ""
     database: str = ""
-    no_runner: bool = False
     unsafe_local_builds: bool = False
-    pass_host_tooling: bool = False
     allow_private_outbound: bool = False
+
+
+class Yard:
+    """A whole Codeyard in this process: build it, `open` it, then `serve` it or call its gateway."""
+
+    def __init__(self, options: Options, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self.options = options
+        self.clock, self.ids = clock or SystemClock(), ids or SystemIds()
+        options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.sockets = _listen(options)
+        port = self.sockets[0][0].getsockname()[1]
+        self.endpoint = f"http://{options.host}:{port}"
+        self.console_url = f"http://console.localhost:{port}"
+
+        # State and bytes.
+        self.db = open_database(options.database or options.data / "codeyard.db", self.clock, self.ids)
+        master = load_master_key(options.data, self.ids)
+        self.blobs = FileBlobs(options.data / "blobs", master, self.clock, self.ids, self.db)
+
+        # What every service is built from. Its clients are the gateway's, bound as soon as there is one.
+        clients = LateClients()
+        self.kit = Kit(
+            db=self.db,
+            blobs=self.blobs,
+            clock=self.clock,
+            ids=self.ids,
+            clients=clients,
+            sealer=master.sealer(),
+            jobs=Jobs(self.db, self.clock, self.ids),
+            data_dir=options.data,
+            settings=self._settings(),
+        )
+
+        # The services, and who hears which event.
+        self.identity = IamDoor(self.kit)
+        self.parts: tuple[Part, ...] = (
+            iam.part(self.kit),
+            sts.part(self.kit, self.identity),
+            s3.part(self.kit),
+            eventbridge.part(self.kit),
+            sns.part(self.kit),
+            cloudwatch_logs.part(self.kit),
+            ssm.part(self.kit),
+            secretsmanager.part(self.kit),
+            cloudtrail.part(self.kit),
+            codecommit.part(self.kit),
+            *codebuild.parts(self.kit),
+            *codedeploy.parts(self.kit),
+            codepipeline.part(self.kit),
+        )
+
+        # The one way in.
+        self.models = Models(ENABLED)
+        self.wire = Wire(self.models)
+        self.gateway = Gateway(
+            registry=Registry(self.parts, self.models),
+            identity=self.identity,
+            recorder=build_record,
+            validator=self.wire,
+            db=self.db,
+            clock=self.clock,
+            ids=self.ids,
+            assert_free=assert_not_writing,
+        )
+        clients.bind(self.gateway.clients)
+
+        # What makes it go, and the doors.
+        self.engine = Engine(self.kit, self.parts)
+        self.front = self._front()
+
+    def open(self) -> dict[str, Any]:
+        """Bring state up to date and start the engine; what endpoint.json will say."""
+        self.db.create()
+        tls.ensure_certificates(self.options.data, self._names(), self._today())
+        tls.bundle(self.options.data, _SYSTEM_BUNDLE)
+        keys = self._bootstrap()
+        for part in self.parts:
+            if part.on_start is not None:
+                part.on_start()
+        return {
+            "endpoint": self.endpoint,
+            "ssh": None,
+            "region": self.options.region,
+            "account": self.options.account,
+            **keys,
+            "console": self.console_url,
+            "ca": str(self.options.data / "ca.pem"),
+        }
+
+    def serve(self, ready: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
+        """Open, serve until SIGTERM or SIGINT, close. `ready` is told what endpoint.json says, once it is written."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        found = self.open()
+        server = self.server(lambda: self._announce(found, ready))
+        try:
+            server.run()
+        finally:
+            self.close()
+
+    def server(self, ready: Callable[[], None]) -> YardServer:
+        """The HTTP server over this yard's sockets, not yet running."""
+        config = uvicorn.Config(
+            self.front,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+            h11_max_incomplete_event_size=65536,
+        )
+        return YardServer(config, self.sockets, tls.server_context(self.options.data), ready)
+
+    def close(self) -> None:
+        """Stop the engine, put the last records on the trail, let go of everything."""
+        self.engine.stop()
+        self.gateway.auditor.stop()
+        self.aws.close()
+        self.db.close()
+        for sock, _ in self.sockets:
+            sock.close()
+
+    def _announce(self, found: dict[str, Any], ready: Callable[[dict[str, Any]], None]) -> None:
+        self.engine.start()
+        self.front.serving = True
+        _write_private(self.options.data / "endpoint.json", json.dumps(found, indent=1))
+        ready(found)
+
+    def _front(self) -> Front:
+        router = Router(self.models, self.options.region)
+        self.aws = AwsDoor(
+            gateway=self.gateway,
+            identity=self.identity,
+            wire=self.wire,
+            router=router,
+            blobs=self.blobs,
+            ids=self.ids,
+            region=self.options.region,
+        )
+        git = GitHttp(self.gateway, self.identity, self.options.region, self.kit)
+        admin = Admin(
+            {"console-link": self._console_link, "account": self._create_account},
+            prometheus_client.generate_latest,
+        )
+        return Front(aws=self.aws, git=git, admin=admin, console=None, console_hosts=frozenset({"console.localhost"}))
+
+    def _settings(self) -> Settings:
+        return Settings(
+            region=self.options.region,
+            account=self.options.account,
+            endpoint=self.endpoint,
+            public_url=self.options.public_url,
+            console_url=self.console_url,
+            unsafe_local_builds=self.options.unsafe_local_builds,
+            allow_private_outbound=self.options.allow_private_outbound,
+            reserved_bucket_names=frozenset(path.strip("/").split("/")[0] for path in FIXED_PATHS),
+        )
+
+    def _bootstrap(self) -> dict[str, str]:
+        """The bootstrap administrator's keys: made once, kept in DIR/admin.json for endpoint.json."""
+        kept = self.options.data / "admin.json"
+        self.identity.ensure_account(self.options.account, "")
+        made = self.identity.bootstrap_admin(self.options.account)
+        if made is not None:
+            _write_private(kept, json.dumps({"access_key_id": made[0], "secret_access_key": made[1]}))
+        found: dict[str, str] = json.loads(kept.read_text())
+        return found
+
+    def _create_account(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.identity.ensure_account(asked["account"], asked.get("alias", ""))
+        made = self.identity.bootstrap_admin(asked["account"])
+        if made is None:
+            raise ValueError(f"account {asked['account']} is there already")
+        return {"access_key_id": made[0], "secret_access_key": made[1]}
+
+    def _console_link(self, asked: dict[str, Any]) -> dict[str, Any]:
+        raise ValueError("this server runs without its console")
+
+    def _names(self) -> list[str]:
+        host, region = self.options.host, self.options.region
+        fixed = ["localhost", "127.0.0.1", "::1", "console.localhost", f"git-codecommit.{region}.localhost"]
+        return fixed if host in fixed else [*fixed, host]
+
+    def _today(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC)
+
+
+def _listen(options: Options) -> list[tuple[socket.socket, bool]]:
+    """The listening sockets, each with whether it may speak plain HTTP: only loopback and the admin socket may."""
+    loopback = options.host in ("127.0.0.1", "::1", "localhost")
+    sockets = [(bind(options.host, options.port), loopback), (bind_unix(options.data / "admin.sock"), True)]
+    if options.tls_port is not None:
+        sockets.append((bind(options.host, options.tls_port), False))
+    return sockets
+
+
+def _write_private(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -26,7 +26,10 @@ def command() -> None:
         click.echo(f"{'ok     ' if found else 'missing'} {program:<12} {purpose}" + ("" if found else f"  ->  {fix}"))
         missing += found is None
     allowed = _user_namespaces()
-    click.echo(f"{'ok     ' if allowed else 'missing'} user namespaces" + ("" if allowed else "  ->  sysctl kernel.unprivileged_userns_clone=1"))
+    click.echo(
+        f"{'ok     ' if allowed else 'missing'} user namespaces"
+        + ("" if allowed else "  ->  sysctl kernel.unprivileged_userns_clone=1")
+    )
     sys.exit(1 if missing or not allowed else 0)
 
 

@@ -1,15 +1,21 @@
-"""`codeyard serve`: the whole suite on one port."""
+"""`codeyard serve`: the whole suite on one port, with a build runner beside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.command()
-@click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=Path("data"), show_default=True,
-              help="where everything is kept")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="where everything is kept",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
 @click.option("--port", default=4599, show_default=True, help="port for HTTP and TLS; 0 takes any free one")
 @click.option("--tls-port", type=int, default=None, help="a second port that speaks TLS only")
@@ -21,8 +27,25 @@ import click
 @click.option("--unsafe-local-builds", is_flag=True, help="run builds without a sandbox (recorded in each build)")
 @click.option("--pass-host-tooling", is_flag=True, help="pass this host's pip, npm and CA configuration into builds")
 @click.option("--allow-private-outbound", is_flag=True, help="let webhooks and SNS reach private addresses")
-def command(data: Path, **options: object) -> None:
+def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any) -> None:
     """Serve every door on one port, with a local build runner beside it."""
-    from codeyard.main import Options, serve
+    from codeyard.cli.local_runner import LocalRunner
+    from codeyard.main import Options, Yard
 
-    serve(Options(data=data.absolute(), **options))  # type: ignore[arg-type]
+    flags = ["--pass-host-tooling"] if pass_host_tooling else []
+    flags += ["--unsafe-local-builds"] if options["unsafe_local_builds"] else []
+    runner = LocalRunner(data.absolute(), flags)
+
+    def ready(found: dict[str, Any]) -> None:
+        if not no_runner:
+            yard.enrol_local_runner()
+            runner.ensure()
+        click.echo(f"Codeyard serves at {found['endpoint']} (TLS on the same port), console {found['console']}")
+        click.echo(f'Next:  eval "$(codeyard env --data {data})"  and then any aws, boto3 or git command')
+
+    yard = Yard(Options(data=data.absolute(), **options))
+    try:
+        yard.serve(ready)
+    finally:
+        if not no_runner:
+            runner.stop()

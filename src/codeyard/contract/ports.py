@@ -51,6 +51,18 @@ class Clients(Protocol):
     def as_service(self, service: str, *, account: str, region: str, source_arn: str = "") -> Client:
         """A client as the service itself: allowed by resource policies alone."""
 
+    def credentials_for(
+        self,
+        role_arn: str,
+        *,
+        service: str,
+        region: str,
+        session_name: str,
+        source_arn: str = "",
+        duration_s: int = 3600,
+    ) -> dict[str, Any]:
+        """Short-lived keys of a role for work outside this process, in the shape of STS's Credentials."""
+
 
 class Sealer(Protocol):
     """Encrypts small secrets at rest under the root key (AES-256-GCM, the context bound as AAD)."""

@@ -1,4 +1,4 @@
-"""The outermost ASGI application: which door a request goes to. AWS calls are what is left when no other door claims it."""
+"""The outermost ASGI application: which door a request goes to. What no other door claims is an AWS call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ App = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
 
 class Front:
-    """Routes by host and path, in the order of docs/architecture.md: health, console host, git, fixed files, AWS."""
+    """Routes by host and path, in the order of docs/architecture.md: admin socket, console, git, fixed paths, AWS."""
 
-    def __init__(self, *, aws: App, git: App, console: App | None, console_hosts: frozenset[str]) -> None:
-        self._aws, self._git, self._console, self._console_hosts = aws, git, console, console_hosts
+    def __init__(self, *, aws: App, git: App, admin: App, console: App | None, console_hosts: frozenset[str]) -> None:
+        self._aws, self._git, self._admin = aws, git, admin
+        self._console, self._console_hosts = console, console_hosts
         self._fixed: dict[str, Callable[[], tuple[str, bytes]]] = {}
         self.serving = False
 
@@ -33,6 +34,8 @@ class Front:
 
     def _door(self, scope: ASGIScope) -> App:
         path = scope["path"]
+        if scope.get("client") is None:  # only a connection over DIR/admin.sock has no address
+            return self._admin
         if self._console is not None and _host(scope) in self._console_hosts:
             return self._console
         if path.startswith("/v1/repos/"):

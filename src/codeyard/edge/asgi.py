@@ -24,7 +24,11 @@ def head_of(scope: ASGIScope) -> Head:
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     path = scope.get("raw_path") or scope["path"].encode()
     return Head(
-        scope["method"], path.decode("latin-1"), scope["query_string"].decode("latin-1"), headers, scope["scheme"]
+        scope["method"],
+        path.decode("latin-1"),
+        scope["query_string"].decode("latin-1"),
+        headers,
+        scope["scheme"],
     )
 
 

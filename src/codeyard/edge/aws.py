@@ -7,7 +7,17 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from codeyard.contract import ANONYMOUS, AwsError, BlobRange, Follow, Ids, Origin, Principal
-from codeyard.edge.asgi import MAX_BODY, ASGIScope, Receive, Send, bounded_body, from_thread, head_of, reply, reply_stream
+from codeyard.edge.asgi import (
+    MAX_BODY,
+    ASGIScope,
+    Receive,
+    Send,
+    bounded_body,
+    from_thread,
+    head_of,
+    reply,
+    reply_stream,
+)
 from codeyard.edge.pools import Pool
 from codeyard.edge.spool import Spooler
 from codeyard.gateway import Gateway, Invocation
@@ -42,10 +52,9 @@ class AwsDoor:
         blobs: Blobs,
         ids: Ids,
         region: str,
-        account: str,
     ) -> None:
         self._gateway, self._identity, self._wire, self._router = gateway, identity, wire, router
-        self._ids, self._region, self._account = ids, region, account
+        self._ids, self._region = ids, region
         self._spooler = Spooler(blobs)
         self._blobs = blobs
         self._reads, self._writes = Pool("read", 8), Pool("write", 32)
@@ -67,9 +76,7 @@ class AwsDoor:
             answer = self._wire.error(route, fault, request_id)
         await self._send(answer, send, head.method)
 
-    async def _serve(
-        self, route: Route, head: Head, scope: ASGIScope, receive: Receive, request_id: str
-    ) -> HttpAnswer:
+    async def _serve(self, route: Route, head: Head, scope: ASGIScope, receive: Receive, request_id: str) -> HttpAnswer:
         signed = sigv4.read(head)
         principal, key = await self._authenticate(signed, head, route)
         body = b""
@@ -111,7 +118,14 @@ class AwsDoor:
         return credential.principal, key
 
     def _invocation(
-        self, route: Route, head: Head, scope: ASGIScope, principal: Principal, signed: Any, request_id: str, body: bytes
+        self,
+        route: Route,
+        head: Head,
+        scope: ASGIScope,
+        principal: Principal,
+        signed: Any,
+        request_id: str,
+        body: bytes,
     ) -> Invocation:
         client = scope.get("client") or ("127.0.0.1", 0)
         secure = head.scheme == "https"

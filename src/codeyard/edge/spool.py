@@ -41,7 +41,9 @@ class Spooler:
                 pending.append(plain)
                 size, total = size + len(plain), total + len(plain)
                 if total > MAX_OBJECT:
-                    raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=400)
+                    raise AwsError(
+                        "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=400
+                    )
                 if size >= _BATCH:
                     await loop.run_in_executor(None, writer.write, b"".join(pending))
                     pending, size = [], 0
@@ -60,7 +62,9 @@ def _finish(writer: Any, rest: bytes, trailers: dict[str, str]) -> Staged:
 
 def _digests(head: Head) -> tuple[str, ...]:
     wanted = {"md5"}
-    said = " ".join((head.headers.get("x-amz-trailer", ""), head.headers.get("x-amz-sdk-checksum-algorithm", ""))).lower()
+    said = " ".join(
+        (head.headers.get("x-amz-trailer", ""), head.headers.get("x-amz-sdk-checksum-algorithm", ""))
+    ).lower()
     for name in _CHECKSUMS:
         if f"x-amz-checksum-{name}" in head.headers or name in said.replace("-", " ").split():
             wanted.add(name)

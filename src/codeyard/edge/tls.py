@@ -52,7 +52,9 @@ def bundle(folder: Path, system: Path | None) -> Path:
 def _covers(path: Path, names: list[str], now: datetime.datetime) -> bool:
     if not path.exists():
         return False
-    leaf = x509.load_pem_x509_certificate(path.read_bytes().split(b"-----BEGIN CERTIFICATE-----", 1)[0] and path.read_bytes())
+    leaf = x509.load_pem_x509_certificate(
+        path.read_bytes().split(b"-----BEGIN CERTIFICATE-----", 1)[0] and path.read_bytes()
+    )
     have = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     present = {str(getattr(n, "value", n)) for n in have}
     return set(names) <= present and leaf.not_valid_after_utc > now + 30 * _DAY
@@ -71,7 +73,11 @@ def _new_ca(now: datetime.datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Ce
 
 
 def _leaf(
-    ca: x509.Certificate, ca_key: object, key: ec.EllipticCurvePrivateKey, names: list[str], now: datetime.datetime
+    ca: x509.Certificate,
+    ca_key: object,
+    key: ec.EllipticCurvePrivateKey,
+    names: list[str],
+    now: datetime.datetime,
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
@@ -87,7 +93,11 @@ def _leaf(
 
 
 def _builder(
-    issuer: x509.Name, subject: x509.Name, public: ec.EllipticCurvePublicKey, now: datetime.datetime, days: int
+    issuer: x509.Name,
+    subject: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    now: datetime.datetime,
+    days: int,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from codeyard.contract import INTERNAL, AwsError, Client, Clock, Ids, Origin, Principal, Scope
@@ -76,8 +77,8 @@ class Gateway:
         context = CallContext(self, inv, operation, self.clock.now())
         try:
             self._authorize(context, operation)
-        except AwsError as error:
-            self.auditor.now(lambda: context.record(None, error))
+        except AwsError as refusal:
+            self.auditor.now(partial(context.record, None, refusal))
             raise
         return Admitted(self, context, operation)
 
@@ -116,7 +117,11 @@ class Gateway:
         return GatewayClient(self, principal, account, region, via=via, source_arn=source_arn, origin=origin)
 
     def record(
-        self, context: CallContext, operation: Operation, response: Mapping[str, Any] | None, error: AwsError | None
+        self,
+        context: CallContext,
+        operation: Operation,
+        response: Mapping[str, Any] | None,
+        error: AwsError | None,
     ) -> dict[str, Any]:
         """The CloudTrail record of a call."""
         inv = context.invocation
@@ -178,15 +183,13 @@ class Gateway:
     def _record_failure(self, context: CallContext, operation: Operation, error: AwsError) -> None:
         if context.recorded:
             return
-        if operation.read_only:
-            self.auditor.later(lambda: context.record(None, error))
-        else:
-            self.auditor.now(lambda: context.record(None, error))
+        put = self.auditor.later if operation.read_only else self.auditor.now
+        put(partial(context.record, None, error))
 
     def _record_success(self, context: CallContext, operation: Operation, answer: dict[str, Any]) -> None:
         if context.recorded or operation.data_event:
             return
         if operation.read_only:
-            self.auditor.later(lambda: context.record(None, None))
+            self.auditor.later(partial(context.record, None, None))
         else:
-            self.auditor.now(lambda: context.record(answer, None))
+            self.auditor.now(partial(context.record, answer, None))

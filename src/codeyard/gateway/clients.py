@@ -73,7 +73,14 @@ class GatewayClients:
         return self._gateway.client(service_principal(service), account, region, source_arn=source_arn)
 
     def credentials_for(
-        self, role_arn: str, *, service: str, region: str, session_name: str, source_arn: str = "", duration_s: int = 3600
+        self,
+        role_arn: str,
+        *,
+        service: str,
+        region: str,
+        session_name: str,
+        source_arn: str = "",
+        duration_s: int = 3600,
     ) -> dict[str, Any]:
         """Short-lived keys of the role for work outside this process, in the shape of STS's Credentials."""
         session = self._assume(role_arn, service, session_name, source_arn, region)
@@ -83,3 +90,31 @@ class GatewayClients:
         return self._gateway.identity.assume_for_service(
             role_arn, service=service, session_name=session_name[:64], source_arn=source_arn, region=region
         )
+
+
+class LateClients:
+    """Stands for Clients while the program is put together: services are built before the gateway that serves them."""
+
+    def __init__(self) -> None:
+        self._clients: GatewayClients | None = None
+
+    def bind(self, clients: GatewayClients) -> None:
+        """From now on, be these clients."""
+        self._clients = clients
+
+    def as_role(self, role_arn: str, **facts: Any) -> Client:
+        """See contract.Clients."""
+        return self._bound().as_role(role_arn, **facts)
+
+    def as_service(self, service: str, **facts: Any) -> Client:
+        """See contract.Clients."""
+        return self._bound().as_service(service, **facts)
+
+    def credentials_for(self, role_arn: str, **facts: Any) -> dict[str, Any]:
+        """See contract.Clients."""
+        return self._bound().credentials_for(role_arn, **facts)
+
+    def _bound(self) -> GatewayClients:
+        if self._clients is None:
+            raise RuntimeError("no call may be made while the program is put together")
+        return self._clients

@@ -6,7 +6,10 @@ import re
 
 # Operations that a caller may always make. Each with its source in AWS's documentation.
 NEEDS_NO_PERMISSION: dict[tuple[str, str], str] = {
-    ("sts", "GetCallerIdentity"): "STS API reference: no permissions are required, an explicit deny has no effect",
+    (
+        "sts",
+        "GetCallerIdentity",
+    ): "STS API reference: no permissions are required, an explicit deny has no effect",
     ("sts", "GetSessionToken"): "IAM user guide: no policy can grant or restrict getting a session token",
     ("sts", "GetAccessKeyInfo"): "STS API reference: answers only the account id that the key itself encodes",
 }
@@ -17,7 +20,11 @@ _READ = re.compile(
 )
 # Reads by name that change something, or the other way round.
 _NOT_READ = {("iam", "GenerateCredentialReport")}
-_ALSO_READ = {("sts", "DecodeAuthorizationMessage"), ("codecommit", "GitPull"), ("codecommit", "UploadArchive")}
+_ALSO_READ = {
+    ("sts", "DecodeAuthorizationMessage"),
+    ("codecommit", "GitPull"),
+    ("codecommit", "UploadArchive"),
+}
 
 # High-volume data operations: CloudTrail's user guide lists them as data events, or does not log them at all.
 DATA_EVENTS: dict[str, frozenset[str]] = {

@@ -1,4 +1,4 @@
-"""Kept `git cat-file --batch-command` processes: object reads in tens of microseconds instead of a spawn each.
+"""Kept `git cat-file --batch-command` processes: object reads in microseconds instead of a spawn each.
 
 One process a repository, used by one thread at a time; the least recently used goes when there are too many,
 and those idle for long go with the next read of anybody.
@@ -92,7 +92,9 @@ class _Kept:
 class CatFiles:
     """The pool. `now` is the clock in microseconds."""
 
-    def __init__(self, git: Git, now: Callable[[], int], *, capacity: int = 32, idle_us: int = 60_000_000) -> None:
+    def __init__(
+        self, git: Git, now: Callable[[], int], *, capacity: int = 32, idle_us: int = 60_000_000
+    ) -> None:
         self._git = git
         self._now = now
         self._capacity = capacity

@@ -1,4 +1,4 @@
-"""How a git process is started: one builder, an allow-list of subcommands and flags, and a scrubbed environment.
+"""How a git process is started: one builder, an allow-list of subcommands and flags, a scrubbed environment.
 
 Values from users can never become flags: flags come from the table below, everything else stands after
 `--end-of-options` or `--` and may not begin with a dash.
@@ -22,7 +22,9 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "archive": frozenset({"--format="}),
         "cat-file": frozenset({"--batch-command", "--batch-check"}),
         "commit-graph write": frozenset({"--reachable", "--changed-paths", "--split"}),
-        "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--root", "--no-commit-id", "--abbrev=40"}),
+        "diff-tree": frozenset(
+            {"-r", "-z", "--raw", "--no-renames", "--root", "--no-commit-id", "--abbrev=40"}
+        ),
         "for-each-ref": frozenset({"--format=", "--count=", "--sort="}),
         "fsck": frozenset({"--full", "--strict", "--no-dangling", "--connectivity-only"}),
         "init": frozenset({"--bare", "--quiet", "--template=", "--initial-branch=", "--object-format=sha1"}),
@@ -31,7 +33,9 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "pack-refs": frozenset({"--all"}),
         "receive-pack": frozenset({"--stateless-rpc", "--http-backend-info-refs"}),
         "repack": frozenset({"-d", "-q", "-a", "--geometric=2", "--write-midx", "--write-bitmap-index"}),
-        "rev-list": frozenset({"--max-count=", "--skip=", "--parents", "--topo-order", "--count", "--no-walk"}),
+        "rev-list": frozenset(
+            {"--max-count=", "--skip=", "--parents", "--topo-order", "--count", "--no-walk"}
+        ),
         "symbolic-ref": frozenset(),
         "unpack-objects": frozenset({"-q", "--strict"}),
         "update-ref": frozenset({"--stdin", "-z"}),
@@ -110,7 +114,7 @@ class GitCommand:
 
 
 def is_protocol(text: str) -> bool:
-    """Whether a Git-Protocol header is one (`version=2`, `version=2:key=value`) and safe as an environment value."""
+    """Whether the text is a Git-Protocol header (`version=2:key=value`), safe as an environment value."""
     return len(text) <= 256 and _PROTOCOL.match(text) is not None
 
 

@@ -36,7 +36,7 @@ def _is_valid_component(part: str) -> bool:
 
 
 def is_valid_branch(name: str) -> bool:
-    """Whether the name is a branch: a reference name of at most 256 characters that cannot pass for a commit id."""
+    """Whether a branch may have the name: a valid reference of 256 characters that is no commit id."""
     if not 1 <= len(name) <= 256 or _ID_ANY_CASE.match(name) or name == "HEAD":
         return False
     return is_valid_ref_part(name)

@@ -1,4 +1,4 @@
-"""The packet lines of git's wire: reading a push's commands up to the first flush, reading and writing its report."""
+"""The packet lines of git: reading a push up to the first flush, reading and writing its report."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class PushParser:
 def write_report(
     outcomes: Sequence[tuple[str, str | None]], head: PushHead, *, unpack: str = "ok", say: str = ""
 ) -> bytes:
-    """A push's answer: `ok` or `ng` with a reason for each reference, in the bands that the client asked for."""
+    """A push's answer: `ok` or `ng` with a reason for each reference, in the bands that were asked for."""
     body = b""
     if head.reports:
         lines = [pkt(f"unpack {unpack}\n".encode())]
@@ -176,7 +176,7 @@ def _outcome_line(ref: str, reason: str | None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What receive-pack said of a push: `outcomes` maps a reference to None (done) or to the reason why not."""
+    """What receive-pack said: `outcomes` maps a reference to None (done) or to the reason why not."""
 
     unpack: str
     outcomes: Mapping[str, str | None]

@@ -1,0 +1,47 @@
+"""Randomness by argument: the system's, or a seeded one for tests and simulation."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import uuid
+
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+class SystemIds:
+    """The system's own randomness."""
+
+    def uuid(self) -> str:
+        """A random UUID."""
+        return str(uuid.uuid4())
+
+    def token(self, length: int, alphabet: str = UPPER) -> str:
+        """A random string over the alphabet."""
+        return "".join(secrets.choice(alphabet) for _ in range(length))
+
+    def bytes(self, length: int) -> bytes:
+        """Random bytes, fit for keys."""
+        return secrets.token_bytes(length)
+
+
+class SeededIds:
+    """The same sequence for the same seed; never for anything but tests."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random, self._lock = random.Random(seed), threading.Lock()
+
+    def uuid(self) -> str:
+        """The next UUID."""
+        return str(uuid.UUID(bytes=self.bytes(16), version=4))
+
+    def token(self, length: int, alphabet: str = UPPER) -> str:
+        """The next string over the alphabet."""
+        with self._lock:
+            return "".join(self._random.choices(alphabet, k=length))
+
+    def bytes(self, length: int) -> bytes:
+        """The next bytes."""
+        with self._lock:
+            return self._random.randbytes(length)

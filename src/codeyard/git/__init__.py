@@ -1,0 +1,1 @@
+"""Git as a library: every git process of the program is started from here. Knows no service."""

@@ -1,0 +1,101 @@
+"""What the operations of CodeCommit share: finding the repository of a call, and the shapes of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from codeyard.contract import AwsError, Context, Params
+from codeyard.engine import Kit
+from codeyard.git.catfile import CatFiles
+from codeyard.git.command import Git
+from codeyard.services.codecommit import model, store
+from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.reading import Reader
+from codeyard.services.codecommit.refs import RefChanges
+from codeyard.services.codecommit.repositories import RepositoryStore
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the operations are made from."""
+
+    kit: Kit
+    git: Git
+    objects: CatFiles
+    repositories: RepositoryStore
+    changes: RefChanges
+
+
+class Base:
+    """Lookups for the operations' classes."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._kit = rooms.kit
+
+    def _find(self, ctx: Context, name: str) -> Repository | None:
+        return self._kit.db.read(lambda tx: store.get(tx, ctx.account, ctx.region, name))
+
+    def _get(self, ctx: Context, req: Params, member: str = "repositoryName") -> Repository:
+        name = required(req, member, "RepositoryNameRequiredException")
+        model.check_repository_name(name)
+        found = self._find(ctx, name)
+        if found is None:
+            raise no_repository(name)
+        return found
+
+    def _open(self, ctx: Context, req: Params) -> Reader:
+        return self._reader(self._get(ctx, req))
+
+    def _reader(self, repository: Repository) -> Reader:
+        return Reader(repository, self._rooms.repositories, self._rooms.objects)
+
+    def _write_repository(self, ctx: Context, repository: Repository, **values: Any) -> None:
+        """Set columns; the repository must still be what it was when it was read."""
+
+        def write(tx: Any) -> None:
+            if store.get(tx, ctx.account, ctx.region, repository.name) is None:
+                raise no_repository(repository.name)
+            store.update(tx, repository.id, modified=self._kit.clock.now(), **values)
+
+        ctx.write(write)
+
+
+def required(req: Params, member: str, code: str) -> str:
+    """A member that must be given and not empty."""
+    value = req.get(member)
+    if not value:
+        raise AwsError(code, f"{member} is required.")
+    return str(value)
+
+
+def no_repository(name: str) -> AwsError:
+    """The error for a repository that does not exist."""
+    return AwsError("RepositoryDoesNotExistException", f"{name} does not exist")
+
+
+def moment(micros: int) -> datetime:
+    """A time of ours as the wire takes it."""
+    return datetime.fromtimestamp(micros / 1_000_000, UTC)
+
+
+def metadata(ctx: Context, kit: Kit, repository: Repository) -> dict[str, Any]:
+    """RepositoryMetadata; clone URLs are those of this server as the caller reached it."""
+    base = kit.settings.public_url or ctx.origin.endpoint or kit.settings.endpoint
+    host = base.partition("://")[2] or f"git-codecommit.{repository.region}.amazonaws.com"
+    said: Mapping[str, Any] = {
+        "accountId": repository.account,
+        "repositoryId": repository.id,
+        "repositoryName": repository.name,
+        "repositoryDescription": repository.description,
+        "defaultBranch": repository.default_branch,
+        "lastModifiedDate": moment(repository.modified),
+        "creationDate": moment(repository.created),
+        "cloneUrlHttp": f"{base or 'https://' + host}/v1/repos/{repository.name}",
+        "cloneUrlSsh": f"ssh://{host.partition(':')[0]}/v1/repos/{repository.name}",
+        "Arn": repository.arn,
+    }
+    return {member: value for member, value in said.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Pure rules of CodePipeline: no clock, no randomness, no I/O."""

@@ -1,0 +1,28 @@
+"""State and bytes: the Database and Blobs ports and their adapters. Imports only the contract."""
+
+from codeyard.storage.blobs import Blobs, BlobWriter
+from codeyard.storage.database import Database, open_database
+from codeyard.storage.files import FileBlobs
+from codeyard.storage.guard import WriteGuardError, assert_not_writing
+from codeyard.storage.keys import MasterKey, RootSealer, load_master_key
+from codeyard.storage.schema import Key, dumps, loads, schema
+from codeyard.storage.tx import Row, Tx
+
+__all__ = [
+    "BlobWriter",
+    "Blobs",
+    "Database",
+    "FileBlobs",
+    "Key",
+    "MasterKey",
+    "RootSealer",
+    "Row",
+    "Tx",
+    "WriteGuardError",
+    "assert_not_writing",
+    "dumps",
+    "load_master_key",
+    "loads",
+    "open_database",
+    "schema",
+]

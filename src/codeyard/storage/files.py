@@ -1,0 +1,239 @@
+"""Blobs as sealed files: written aside, fsynced, renamed into place."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from codeyard.contract import Clock, Ids, Staged
+from codeyard.storage import frames
+from codeyard.storage.blobs import BlobMissingError
+from codeyard.storage.database import Database
+from codeyard.storage.digests import Digests
+from codeyard.storage.frames import FRAME, HEADER, MAGIC, SEALED, FrameCipher
+from codeyard.storage.guard import assert_not_writing
+from codeyard.storage.keys import MasterKey, sync_folder
+from codeyard.storage.sweep import unheld
+
+READ_FRAMES = 16
+ID = re.compile(r"[0-9a-f]{32}\Z")
+PART = ".part"
+
+
+class FileWriter:
+    """Seals what it is given into a temporary file; `commit` makes it the blob."""
+
+    def __init__(self, path: Path, blob_id: str, key: bytes, wrapped: bytes, digests: Iterable[str]) -> None:
+        self._path, self._id = path, blob_id
+        self._cipher, self._digests = FrameCipher(key, blob_id), Digests(digests)
+        self._number = self._size = 0
+        self._kept = bytearray()
+        self._part = path.with_name(blob_id + PART)
+        self._file: Any = _create(self._part)
+        self._file.write(MAGIC + wrapped)
+
+    def write(self, data: bytes) -> None:
+        """Take more bytes."""
+        self._digests.update(data)
+        self._size += len(data)
+        self._kept += data
+        if len(self._kept) > FRAME:
+            self._seal_full()
+
+    def commit(self) -> Staged:
+        """Make the blob durable and say what it is."""
+        assert_not_writing("a blob")
+        try:
+            self._file.write(self._cipher.seal(self._number, bytes(self._kept), True))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            os.rename(self._part, self._path)
+            sync_folder(self._path.parent)
+        except BaseException:
+            self.abort()
+            raise
+        return Staged(self._id, self._size, self._digests.results())
+
+    def abort(self) -> None:
+        """Throw away what was written."""
+        self._file.close()
+        with suppress(FileNotFoundError):
+            self._part.unlink()
+
+    def _seal_full(self) -> None:
+        whole = (len(self._kept) - 1) // FRAME
+        with memoryview(bytes(self._kept[: whole * FRAME])) as plain:
+            for index in range(whole):
+                piece = plain[index * FRAME : (index + 1) * FRAME]
+                self._file.write(self._cipher.seal(self._number, piece, False))  # type: ignore[arg-type]
+                self._number += 1
+        del self._kept[: whole * FRAME]
+
+
+class SealedFile(io.RawIOBase):
+    """A blob open for reading at any place; keeps the frame it read last."""
+
+    def __init__(self, path: Path, blob_id: str, master: MasterKey) -> None:
+        super().__init__()
+        self._handle = -1
+        self._handle = _open(path, blob_id)
+        header = os.pread(self._handle, HEADER, 0)
+        if header[: len(MAGIC)] != MAGIC:
+            raise frames.BlobDamagedError(f"blob {blob_id} has no header")
+        self._cipher = FrameCipher(_unwrap(master, header[len(MAGIC) :], blob_id), blob_id)
+        body = os.fstat(self._handle).st_size - HEADER
+        self._count, self.size = frames.frame_count(body), frames.plain_size(body)
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a place."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            raise ValueError("seek before the start")
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        """The place."""
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill the buffer from the place on, within one run of frames."""
+        data = next(self.pieces(self._at, len(buffer)), b"")
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def pieces(self, start: int, length: int) -> Iterator[bytes]:
+        """The range's bytes, up to a megabyte at a time."""
+        end = min(self.size, start + length)
+        while start < end:
+            first = start // FRAME
+            last = min((end - 1) // FRAME, first + READ_FRAMES - 1)
+            plain = self._run(first, last)
+            low, high = start - first * FRAME, min(end - first * FRAME, len(plain))
+            yield plain if low == 0 and high == len(plain) else plain[low:high]
+            start = first * FRAME + high
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+        super().close()
+
+    def _run(self, first: int, last: int) -> bytes:
+        sealed = memoryview(os.pread(self._handle, (last - first + 1) * SEALED, HEADER + first * SEALED))
+        opened = [
+            self._cipher.open(number, sealed[at : at + SEALED], number == self._count - 1)
+            for number, at in zip(range(first, last + 1), range(0, (last - first + 1) * SEALED, SEALED), strict=True)
+        ]
+        return opened[0] if len(opened) == 1 else b"".join(opened)
+
+
+class FileBlobs:
+    """Implements Blobs on a folder; each blob has a data key of its own, wrapped by the master key."""
+
+    def __init__(self, root: Path, master: MasterKey, clock: Clock, ids: Ids, db: Database) -> None:
+        self._root, self._master, self._clock, self._ids, self._db = root, master, clock, ids, db
+        for index in range(256):
+            (root / f"{index:02x}").mkdir(parents=True, exist_ok=True)
+
+    def writer(self, digests: Iterable[str] = ()) -> FileWriter:
+        """Begin a blob."""
+        assert_not_writing("a blob")
+        key = self._ids.bytes(32)
+        blob_id = self._ids.bytes(16).hex()
+        return FileWriter(self._path(blob_id), blob_id, key, self._master.wrap(key, "blob:" + blob_id), digests)
+
+    def put(self, chunks: Iterable[bytes], *, digests: Iterable[str] = ("md5",)) -> Staged:
+        """Write a whole blob."""
+        writer = self.writer(digests)
+        try:
+            for chunk in chunks:
+                writer.write(chunk)
+        except BaseException:
+            writer.abort()
+            raise
+        return writer.commit()
+
+    def read(self, blob_id: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a range; a missing blob raises here, not at the first piece."""
+        source = self._source(blob_id)
+        return _drain(source, start, source.size if length is None else length)
+
+    def open(self, blob_id: str) -> BinaryIO:
+        """A seekable, buffered reader."""
+        return io.BufferedReader(self._source(blob_id), buffer_size=FRAME)
+
+    def size(self, blob_id: str) -> int:
+        """The blob's size in bytes."""
+        assert_not_writing("a blob")
+        try:
+            return frames.plain_size(self._path(blob_id).stat().st_size - HEADER)
+        except FileNotFoundError:
+            raise BlobMissingError(blob_id) from None
+
+    def delete(self, blob_id: str) -> None:
+        """Drop the blob now."""
+        assert_not_writing("a blob")
+        with suppress(FileNotFoundError):
+            self._path(blob_id).unlink()
+
+    def sweep(self, grace_us: int) -> int:
+        """Drop what no row holds and is older than the grace, unfinished writes among it."""
+        before = self._clock.now() - grace_us
+        old = [path for path in self._root.glob("*/*") if path.stat().st_mtime_ns // 1000 < before]
+        parts = [path for path in old if path.suffix == PART]
+        whole = {path.name: path for path in old if ID.match(path.name)}
+        gone = [whole[blob_id] for blob_id in unheld(self._db, list(whole), before)]
+        for path in (*parts, *gone):
+            path.unlink(missing_ok=True)
+        return len(parts) + len(gone)
+
+    def _source(self, blob_id: str) -> SealedFile:
+        assert_not_writing("a blob")
+        return SealedFile(self._path(blob_id), blob_id, self._master)
+
+    def _path(self, blob_id: str) -> Path:
+        if not ID.match(blob_id):
+            raise BlobMissingError(blob_id)
+        return self._root / blob_id[:2] / blob_id
+
+
+def _drain(source: SealedFile, start: int, length: int) -> Iterator[bytes]:
+    with source:
+        yield from source.pieces(start, length)
+
+
+def _create(path: Path) -> Any:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    return os.fdopen(handle, "wb", buffering=SEALED)
+
+
+def _open(path: Path, blob_id: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise BlobMissingError(blob_id) from None
+
+
+def _unwrap(master: MasterKey, wrapped: bytes, blob_id: str) -> bytes:
+    try:
+        return master.unwrap(wrapped, "blob:" + blob_id)
+    except ValueError:
+        raise frames.BlobDamagedError(f"the key of blob {blob_id} does not open") from None
