@@ -119,9 +119,7 @@ def parse(text: str, *, os: str = "linux") -> AppSpec:
     return AppSpec(
         os=_os(tree.get("os"), os),
         files=tuple(_file(entry) for entry in _entries(tree.get("files"), "files")),
-        permissions=tuple(
-            _permission(entry, os) for entry in _entries(tree.get("permissions"), "permissions")
-        ),
+        permissions=tuple(_permission(entry, os) for entry in _entries(tree.get("permissions"), "permissions")),
         hooks=_hooks(tree.get("hooks")),
         file_exists_behavior=_behavior(tree.get("file_exists_behavior")),
     )
@@ -184,11 +182,9 @@ def _hooks(value: Any) -> dict[str, tuple[Hook, ...]]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise AppSpecError(
-            "The hooks section of the AppSpec file must map lifecycle events to lists of scripts"
-        )
+        raise AppSpecError("The hooks section of the AppSpec file must map lifecycle events to lists of scripts")
     return {
-        str(event): tuple(_hook(entry) for entry in _entries(scripts or (), event))
+        str(event): tuple(_hook(entry) for entry in _entries(scripts or None, str(event)))
         for event, scripts in value.items()
         if scripts != ""
     }

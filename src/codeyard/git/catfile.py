@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, TypeVar, cast
 
 from codeyard.git.command import Git, GitCommand, GitError, end
 
@@ -34,9 +34,7 @@ class _Reader:
 
     def __init__(self, git: Git, repository: Path) -> None:
         command = GitCommand("cat-file", ["--batch-command"], repository=repository)
-        self._process = git.start(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        self._process = git.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._out = _buffered(self._process)
         self.lock = threading.Lock()
         self.closed = False
@@ -79,8 +77,7 @@ class _Reader:
 
 
 def _buffered(process: subprocess.Popen[bytes]) -> IO[bytes]:
-    assert isinstance(process.stdout, io.RawIOBase)
-    return io.BufferedReader(process.stdout, 64 * 1024)
+    return io.BufferedReader(cast(io.RawIOBase, process.stdout), 64 * 1024)
 
 
 @dataclass(slots=True)
@@ -92,9 +89,7 @@ class _Kept:
 class CatFiles:
     """The pool. `now` is the clock in microseconds."""
 
-    def __init__(
-        self, git: Git, now: Callable[[], int], *, capacity: int = 32, idle_us: int = 60_000_000
-    ) -> None:
+    def __init__(self, git: Git, now: Callable[[], int], *, capacity: int = 32, idle_us: int = 60_000_000) -> None:
         self._git = git
         self._now = now
         self._capacity = capacity

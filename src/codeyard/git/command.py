@@ -22,9 +22,7 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "archive": frozenset({"--format="}),
         "cat-file": frozenset({"--batch-command", "--batch-check"}),
         "commit-graph write": frozenset({"--reachable", "--changed-paths", "--split"}),
-        "diff-tree": frozenset(
-            {"-r", "-z", "--raw", "--no-renames", "--root", "--no-commit-id", "--abbrev=40"}
-        ),
+        "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--root", "--no-commit-id", "--abbrev=40"}),
         "for-each-ref": frozenset({"--format=", "--count=", "--sort="}),
         "fsck": frozenset({"--full", "--strict", "--no-dangling", "--connectivity-only"}),
         "init": frozenset({"--bare", "--quiet", "--template=", "--initial-branch=", "--object-format=sha1"}),
@@ -33,9 +31,7 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "pack-refs": frozenset({"--all"}),
         "receive-pack": frozenset({"--stateless-rpc", "--http-backend-info-refs"}),
         "repack": frozenset({"-d", "-q", "-a", "--geometric=2", "--write-midx", "--write-bitmap-index"}),
-        "rev-list": frozenset(
-            {"--max-count=", "--skip=", "--parents", "--topo-order", "--count", "--no-walk"}
-        ),
+        "rev-list": frozenset({"--max-count=", "--skip=", "--parents", "--topo-order", "--count", "--no-walk"}),
         "symbolic-ref": frozenset(),
         "unpack-objects": frozenset({"-q", "--strict"}),
         "update-ref": frozenset({"--stdin", "-z"}),

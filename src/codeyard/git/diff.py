@@ -21,9 +21,7 @@ class Change:
     new_id: str
 
 
-def diff_trees(
-    git: Git, repository: Path, before: str, after: str, paths: Sequence[str] = ()
-) -> list[Change]:
+def diff_trees(git: Git, repository: Path, before: str, after: str, paths: Sequence[str] = ()) -> list[Change]:
     """What changed from one tree to the other, file by file, in path order; renames show as a pair."""
     command = GitCommand(
         "diff-tree",

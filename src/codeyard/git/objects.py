@@ -32,9 +32,7 @@ class NewObject:
 
 def object_id(kind: str, content: bytes) -> str:
     """The id that git gives to the content."""
-    return hashlib.sha1(
-        b"%s %d\0" % (kind.encode(), len(content)) + content, usedforsecurity=False
-    ).hexdigest()
+    return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(content)) + content, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +86,7 @@ def _clean(text: str) -> str:
     return "".join(c for c in text if c not in "<>\n\0\r").strip()
 
 
-def commit(
-    tree_id: str, parents: Sequence[str], author: Signature, committer: Signature, message: str
-) -> NewObject:
+def commit(tree_id: str, parents: Sequence[str], author: Signature, committer: Signature, message: str) -> NewObject:
     """A commit object; the message ends in a newline unless it is empty."""
     lines = [b"tree " + tree_id.encode()]
     lines += [b"parent " + parent.encode() for parent in parents]

@@ -29,6 +29,8 @@ def update_refs(git: Git, repository: Path, changes: Sequence[RefCommand]) -> No
     try:
         git.run(command, b"".join(_instruction(change) for change in changes))
     except GitError as error:
+        if error.status < 0:  # killed: what it did is not known
+            raise
         raise RefConflict(error.message) from error
 
 

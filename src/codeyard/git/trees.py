@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from codeyard.git.objects import EMPTY_TREE, FOLDER, SUBMODULE, NewObject, TreeEntry, parse_tree, tree
@@ -79,16 +79,21 @@ class TreeEditor:
         folder.entries[names[-1]] = TreeEntry(names[-1], mode, blob_id)
 
     def remove(self, path: str) -> str:
-        """Remove a file; the path of the folder that it leaves empty, or an empty string."""
+        """Remove a file, and the folders that it leaves empty; the file's folder if it is one of those."""
         names = _names(path)
-        folder = self._root
+        walked = [self._root]
         for name in names[:-1]:
-            child = self._child(folder, name)
+            child = self._child(walked[-1], name)
             if child is None:
                 raise KeyError(path)
-            folder = child
-        del folder.entries[names[-1]]
-        return "/".join(path.split("/")[:-1]) if not folder.entries else ""
+            walked.append(child)
+        del walked[-1].entries[names[-1]]
+        emptied = path.rpartition("/")[0] if not walked[-1].entries else ""
+        for parent, name in zip(reversed(walked[:-1]), reversed(names[:-1]), strict=True):
+            if parent.folders[name].entries:
+                break
+            del parent.entries[name], parent.folders[name]
+        return emptied
 
     def finish(self) -> tuple[str, list[NewObject]]:
         """The new root's id and the trees to write; empty folders vanish, as git has none."""
@@ -135,8 +140,3 @@ class TreeEditor:
 def largest_tree(objects: Sequence[NewObject]) -> int:
     """The size in bytes of the largest tree among the objects."""
     return max((len(one.content) for one in objects if one.type == "tree"), default=0)
-
-
-def modes_by_name() -> Mapping[str, int]:
-    """The file modes as the API names them."""
-    return {"NORMAL": 0o100644, "EXECUTABLE": 0o100755, "SYMLINK": 0o120000}

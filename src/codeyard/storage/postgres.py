@@ -79,6 +79,7 @@ class PostgresDatabase:
         """Tell the channel's subscribers in every process."""
         self._bus.tell([(channel, message)])
         with self._connect(self.engine) as conn:
+            conn.begin()
             self._send(conn, {(channel, message): None})
             conn.commit()
 
@@ -120,6 +121,7 @@ class PostgresDatabase:
 
     def _attempt(self, fn: Callable[[Tx], T]) -> tuple[Tx, T]:
         with self._connect(self.engine) as conn:
+            conn.begin()  # plain SQL on the driver would not begin one, and commit would then do nothing
             tx = self._tx(conn, writable=True)
             with inside_write():
                 result = fn(tx)

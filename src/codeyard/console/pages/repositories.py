@@ -96,7 +96,7 @@ async def _difference(visit: Visit, name: str, difference: dict[str, Any]) -> di
     if before is None or after is None:
         return {"path": path, "kind": difference["changeType"], "lines": None}
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
-    return {"path": path, "kind": difference["changeType"], "lines": [line for line in lines][2:2000]}
+    return {"path": path, "kind": difference["changeType"], "lines": list(lines)[2:2000]}
 
 
 async def _text(visit: Visit, name: str, blob: dict[str, Any] | None) -> str | None:

@@ -88,9 +88,23 @@ def _push(scope: Scope, params: Params) -> Iterable[Check]:
 
 
 _ON_REPOSITORY = (
-    "GetRepository DeleteRepository UpdateRepositoryDescription CreateBranch GetBranch ListBranches GetFile GetFolder "
-    "GetBlob GetCommit BatchGetCommits GetDifferences ListFileCommitHistory GetMergeOptions UpdateDefaultBranch GitPull"
-).split()
+    "GetRepository",
+    "DeleteRepository",
+    "UpdateRepositoryDescription",
+    "CreateBranch",
+    "GetBranch",
+    "ListBranches",
+    "UpdateDefaultBranch",
+    "GetFile",
+    "GetFolder",
+    "GetBlob",
+    "GetCommit",
+    "BatchGetCommits",
+    "GetDifferences",
+    "ListFileCommitHistory",
+    "GetMergeOptions",
+    "GitPull",
+)
 
 ACCESS: Mapping[str, Access] = {
     **{operation: _on_repository(operation) for operation in _ON_REPOSITORY},

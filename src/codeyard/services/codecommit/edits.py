@@ -53,8 +53,7 @@ def read_request(req: Params) -> Edits:
     puts = [_read_put(entry) for entry in req.get("putFiles") or ()]
     deletes = [model.clean_path(entry["filePath"]) for entry in req.get("deleteFiles") or ()]
     modes = [
-        (model.clean_path(entry["filePath"]), _MODES[entry["fileMode"]])
-        for entry in req.get("setFileModes") or ()
+        (model.clean_path(entry["filePath"]), _MODES[entry["fileMode"]]) for entry in req.get("setFileModes") or ()
     ]
     wanted = Edits(puts, deletes, modes)
     _check_counts(wanted)
@@ -68,9 +67,7 @@ def _read_put(entry: Mapping[str, Any]) -> Put:
     mode = _MODES[entry["fileMode"]] if entry.get("fileMode") else None
     content, source = entry.get("fileContent"), entry.get("sourceFile")
     if content is not None and source is not None:
-        raise AwsError(
-            "FileContentAndSourceFileSpecifiedException", f"{path} has both content and a source file."
-        )
+        raise AwsError("FileContentAndSourceFileSpecifiedException", f"{path} has both content and a source file.")
     if source is not None:
         source_path = model.clean_path(source["filePath"])
         if KEEP in (source_path.rpartition("/")[2], path.rpartition("/")[2]):
@@ -111,9 +108,10 @@ def apply(editor: TreeEditor, wanted: Edits, *, keep_folders: bool) -> Applied:
     """Make the changes in the tree; FileDoesNotExistException, or PathConflict from the tree."""
     done = Applied()
     sources = {put.source: _file(editor, put.source) for put in wanted.puts if put.source is not None}
+    emptied = []
     for path in [*wanted.deletes, *(put.source for put in wanted.puts if put.move and put.source)]:
         done.deleted.append((path, _file(editor, path)))
-        done.objects += remove(editor, path, keep_folder=keep_folders)
+        emptied.append(editor.remove(path))
     for put in wanted.puts:
         _apply_put(editor, put, sources, done)
     for path, mode in wanted.modes:
@@ -121,6 +119,7 @@ def apply(editor: TreeEditor, wanted: Edits, *, keep_folders: bool) -> Applied:
         editor.put(path, mode, entry.id)
         if entry.mode != mode:
             done.updated.append((path, TreeEntry(entry.name, mode, entry.id)))
+    done.objects += keep(editor, emptied) if keep_folders else []
     return done
 
 
@@ -141,14 +140,13 @@ def _apply_put(editor: TreeEditor, put: Put, sources: Mapping[str, TreeEntry], d
         done.updated.append((put.path, TreeEntry(b"", mode, blob_id)))
 
 
-def remove(editor: TreeEditor, path: str, *, keep_folder: bool) -> list[NewObject]:
-    """Remove a file; a folder that it leaves empty goes too, or keeps a .gitkeep."""
-    emptied = editor.remove(path)
-    if not emptied or not keep_folder:
-        return []
-    keep = NewObject("blob", b"")
-    editor.put(f"{emptied}/{KEEP}", NORMAL, keep.id)
-    return [keep]
+def keep(editor: TreeEditor, emptied: Sequence[str]) -> list[NewObject]:
+    """Put a .gitkeep into the folders that would vanish; the blobs that this takes."""
+    blob = NewObject("blob", b"")
+    gone = [folder for folder in emptied if folder and editor.get(folder) is None]
+    for folder in gone:
+        editor.put(f"{folder}/{KEEP}", NORMAL, blob.id)
+    return [blob] if gone else []
 
 
 def _file(editor: TreeEditor, path: str) -> TreeEntry:

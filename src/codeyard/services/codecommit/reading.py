@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from codeyard.contract import AwsError
 from codeyard.git import trees
@@ -38,12 +37,14 @@ class Reader:
         """The commit that a specifier stands for: a full id, a branch, a tag, a full reference, HEAD, or nothing."""
         text = specifier or "HEAD"
         if is_object_id(text):
-            return self._existing(text, "commit") or _no_commit(text)
+            if not self.has_commit(text):
+                raise _no_commit(text)
+            return text
         if text == "HEAD":
             text = f"refs/heads/{self.repository.default_branch or ''}"
         if not is_valid_ref_part(text):
             if specifier is None or specifier == "HEAD":
-                _no_commit("HEAD")
+                raise _no_commit("HEAD")
             raise AwsError("InvalidCommitException", f"The commit specifier is not valid: {text[:200]}")
         return self._resolve_name(text)
 
@@ -55,7 +56,7 @@ class Reader:
             found = self._objects.info(self.path, f"{name}^{{commit}}")
             if found is not None and found.type == "commit":
                 return found.id
-        return _no_commit(text)
+        raise _no_commit(text)
 
     def _existing(self, object_id: str, kind: str) -> str | None:
         found = self._objects.info(self.path, object_id)
@@ -102,5 +103,5 @@ class Reader:
         return (size, found[1]) if found else None
 
 
-def _no_commit(text: str) -> Any:
-    raise AwsError("CommitDoesNotExistException", f"No commit was found for {text[:200]}")
+def _no_commit(text: str) -> AwsError:
+    return AwsError("CommitDoesNotExistException", f"No commit was found for {text[:200]}")

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from codeyard.contract import AwsError, Context
@@ -90,21 +89,24 @@ class RefChanges:
             batch = self.open(ctx, repository, changes, detail or {})
             try:
                 self._carry_out(repository, changes, objects)
+            except refs.RefConflict as conflict:
+                self._give_up(batch)
+                raise concurrent_update() from conflict
             except BaseException:
                 self.settle_batch(batch)
                 raise
             self.close(ctx, batch, batch.changes)
 
-    def _carry_out(
-        self, repository: Repository, changes: Sequence[RefCommand], objects: Sequence[NewObject]
-    ) -> None:
+    def _carry_out(self, repository: Repository, changes: Sequence[RefCommand], objects: Sequence[NewObject]) -> None:
         path = self._repositories.path(repository.id)
         write_objects(self._git, path, objects)
         crash_point(OBJECTS)
-        try:
-            refs.update_refs(self._git, path, changes)
-        except refs.RefConflict as conflict:
-            raise concurrent_update() from conflict
+        refs.update_refs(self._git, path, changes)
+
+    def _give_up(self, batch: Batch) -> None:
+        """Nothing of the batch was done, and git said so."""
+        self._live.discard(batch.id)
+        self._kit.db.write(lambda tx: self._conclude(tx, batch, ()))
 
     def open(
         self,
@@ -227,7 +229,7 @@ class RefChanges:
                 store.close_intents(tx, batch_id)
                 continue
             mine = [(caller, detail) for intent, caller, detail in rows if intent.batch == batch_id]
-            done = [intent for intent in happened if intent.batch == batch_id]
+            done = [intent for intent, _, _ in rows if intent.batch == batch_id and intent in happened]
             batch = Batch(batch_id, repository, tuple(done), mine[0][0]["arn"], mine[0][1])
             self._conclude(tx, batch, done)
             concluded += done
@@ -237,8 +239,3 @@ class RefChanges:
 def concurrent_update() -> AwsError:
     """What a call is told that lost a race."""
     return AwsError("ConcurrentReferenceUpdateException", "The reference was changed by another request.")
-
-
-def path_of(repositories: RepositoryStore, repository: Repository) -> Path:
-    """Where a repository is."""
-    return repositories.path(repository.id)

@@ -166,12 +166,17 @@ def intents_of(tx: Any, repository_id: str) -> list[tuple[Intent, dict[str, Any]
     """The open intents of a repository with their callers and details, oldest first."""
     query = sa.select(intents).where(intents.c.repository_id == repository_id)
     rows = tx.all(query.order_by(intents.c.created, intents.c.batch, intents.c.ref))
-    return [
-        (Intent(r.batch, r.repository_id, r.ref, r.old, r.new), loads(r.caller), loads(r.detail)) for r in rows
-    ]
+    return [(Intent(r.batch, r.repository_id, r.ref, r.old, r.new), loads(r.caller), loads(r.detail)) for r in rows]
 
 
 def repository_of_batch(tx: Any, batch: str) -> str | None:
     """The repository that an open batch belongs to."""
     found = tx.scalar(sa.select(intents.c.repository_id).where(intents.c.batch == batch).limit(1))
     return None if found is None else str(found)
+
+
+def tags_by_arn(tx: Any, arn: str) -> dict[str, str]:
+    """The tags of the repository with this ARN; none where there is no such repository."""
+    parts = arn.split(":", 5)
+    found = get(tx, parts[4], parts[3], parts[5]) if len(parts) == 6 else None
+    return dict(found.tags) if found else {}

@@ -124,9 +124,7 @@ def _tagged(inner: Access) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
         keys = _request_tags(params, "tags")
         found = inner(scope, params)
-        return [
-            Check(c.action, c.resource, keys) if c.action.startswith("codedeploy:") and keys else c for c in found
-        ]
+        return [Check(c.action, c.resource, keys) if c.action.startswith("codedeploy:") and keys else c for c in found]
 
     return checks
 

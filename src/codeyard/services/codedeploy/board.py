@@ -15,7 +15,7 @@ HostKey = tuple[str, str]  # region, host identifier
 class Board:
     """Shared by the API, the engine and the host commands of one process."""
 
-    def __init__(self, held: int = 8) -> None:
+    def __init__(self, held: int = 4) -> None:
         self._lock = threading.Condition()
         self._marks: dict[HostKey, int] = {}
         self._seen: dict[HostKey, int] = {}

@@ -18,7 +18,11 @@ def predefined() -> dict[str, dict[str, Any]]:
 
 
 def _server() -> dict[str, dict[str, Any]]:
-    rules = {"OneAtATime": ("MOST_CONCURRENCY", 1), "HalfAtATime": ("FLEET_PERCENT", 50), "AllAtOnce": ("FLEET_PERCENT", 0)}
+    rules = {
+        "OneAtATime": ("MOST_CONCURRENCY", 1),
+        "HalfAtATime": ("FLEET_PERCENT", 50),
+        "AllAtOnce": ("FLEET_PERCENT", 0),
+    }
     return {
         name: {
             "deploymentConfigId": f"00000000-0000-0000-0000-{number:012d}",
@@ -95,6 +99,7 @@ def _route(req: Mapping[str, Any]) -> dict[str, Any]:
     numbers = list((route.get(part) or {}).values()) if part else []
     if not route.get("type") or (part and (len(numbers) != 2 or min(numbers) < 1)):
         raise AwsError(
-            "InvalidTrafficRoutingConfigurationException", "trafficRoutingConfig needs a type and its percentage and interval"
+            "InvalidTrafficRoutingConfigurationException",
+            "trafficRoutingConfig needs a type and its percentage and interval",
         )
     return dict(route)

@@ -203,7 +203,9 @@ class DeploymentEngine:
     def _add_rollback(self, tx: Tx, row: Row, group: Row, body: dict[str, Any], now: int) -> str:
         new = new_id(self._kit)
         reason = f"Deployment {row.id} ended as {row.status}."
-        kept = {k: v for k, v in body.items() if k not in ("rollbackInfo", "description", "updateOutdatedInstancesOnly")}
+        kept = {
+            k: v for k, v in body.items() if k not in ("rollbackInfo", "description", "updateOutdatedInstancesOnly")
+        }
         info = {"rollbackTriggeringDeploymentId": row.id, "rollbackMessage": reason}
         last = deployments.deployment(tx, group.last_successful) if group.last_successful else None
         key = last.revision_key if last else revisions.key(loads(group.revision))

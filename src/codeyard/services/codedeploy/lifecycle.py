@@ -73,14 +73,10 @@ class Lifecycle:
     def _begin_event(self, tx: Tx, target: Row, now: int) -> None:
         steps = loads(target.events)
         steps[target.step] |= {"status": "InProgress", "startTime": now}
-        deployments.set_target(
-            tx, target.token, command="running", since=now, updated_at=now, events=dumps(steps)
-        )
+        deployments.set_target(tx, target.token, command="running", since=now, updated_at=now, events=dumps(steps))
         tx.timer(TARGET, target.token, now + model.EVENT_WITHIN)
 
-    def complete(
-        self, tx: Tx, deployment: Row, target: Row, report: Mapping[str, Any], ok: bool, now: int
-    ) -> None:
+    def complete(self, tx: Tx, deployment: Row, target: Row, report: Mapping[str, Any], ok: bool, now: int) -> None:
         """An event ended; offers the next, or ends the host."""
         steps = loads(target.events)
         event = steps[target.step]

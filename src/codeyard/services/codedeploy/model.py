@@ -176,7 +176,9 @@ def matches_any(filters: Sequence[Mapping[str, Any]], tags: Mapping[str, str]) -
     return any(_matches(entry, tags) for entry in filters)
 
 
-def selected(filters: Sequence[Mapping[str, Any]], groups: Sequence[Sequence[Mapping[str, Any]]] | None, tags: Mapping[str, str]) -> bool:
+def selected(
+    filters: Sequence[Mapping[str, Any]], groups: Sequence[Sequence[Mapping[str, Any]]] | None, tags: Mapping[str, str]
+) -> bool:
     """Whether a host belongs to a group: one filter of the list, or one of every list of a tag set."""
     if groups:
         return all(matches_any(group, tags) for group in groups)
@@ -191,7 +193,7 @@ def _matches(entry: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
         case "VALUE_ONLY":
             return value in tags.values()
         case _:
-            return tags.get(key) == value
+            return bool(key in tags and tags[key] == value)
 
 
 def standing(health: Mapping[str, Any] | None, revision: str) -> str:

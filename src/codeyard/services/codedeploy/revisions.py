@@ -18,9 +18,7 @@ def checked(location: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"revisionType": "S3", "s3Location": _s3(location.get("s3Location") or {})}
     if kind == "GitHub":
         return {"revisionType": "GitHub", "gitHubLocation": _github(location.get("gitHubLocation") or {})}
-    raise AwsError(
-        "InvalidRevisionException", "A revision for the Server compute platform is of type S3 or GitHub"
-    )
+    raise AwsError("InvalidRevisionException", "A revision for the Server compute platform is of type S3 or GitHub")
 
 
 def deployable(location: Mapping[str, Any]) -> dict[str, Any]:

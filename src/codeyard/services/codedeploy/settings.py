@@ -46,9 +46,7 @@ def checked(req: Mapping[str, Any]) -> dict[str, Any]:
 def check_combinations(body: Mapping[str, Any]) -> None:
     """Refuse tag filters beside a tag set."""
     if body.get("ec2TagFilters") and (body.get("ec2TagSet") or {}).get("ec2TagSetList"):
-        raise AwsError(
-            "InvalidEC2TagCombinationException", "Only one of ec2TagFilters and ec2TagSet may be given"
-        )
+        raise AwsError("InvalidEC2TagCombinationException", "Only one of ec2TagFilters and ec2TagSet may be given")
     if body.get("onPremisesInstanceTagFilters") and (body.get("onPremisesTagSet") or {}).get("onPremisesTagSetList"):
         raise AwsError(
             "InvalidOnPremisesTagCombinationException",

@@ -1,4 +1,4 @@
-"""Notifications of a deployment group's triggers to SNS topics: all values strings, sent as the group's service role."""
+"""Notifications of a group's triggers to SNS topics: all values strings, sent as the group's service role."""
 
 from __future__ import annotations
 

@@ -79,9 +79,7 @@ class Writer:
         run = executions.stage_run(self.tx, execution.id, stage)
         entered, retried = (run.entered, run.retried) if run else (self.now, 0)
         self.tx.emit(
-            events.stage_changed(
-                self.origin(execution), state, self.now, stage=stage, started=entered, retried=retried
-            )
+            events.stage_changed(self.origin(execution), state, self.now, stage=stage, started=entered, retried=retried)
         )
 
     def _enter(self, execution: Row, change: Entered) -> None:
@@ -179,16 +177,21 @@ class Writer:
             executions.update(self.tx, run.execution, updated=self.now)
         return run
 
-    def _action_event(
-        self, execution: Row, stage: str, run_id: str, state: str, started: int, **more: Any
-    ) -> None:
+    def _action_event(self, execution: Row, stage: str, run_id: str, state: str, started: int, **more: Any) -> None:
         run = actions.get(self.tx, run_id)
         if run is None:
             return
         spec = self._spec(self.definition(execution.version), stage, run.action)
         self.tx.emit(
             events.action_changed(
-                self.origin(execution), state, self.now, stage=stage, run_id=run_id, started=started, action=spec, **more
+                self.origin(execution),
+                state,
+                self.now,
+                stage=stage,
+                run_id=run_id,
+                started=started,
+                action=spec,
+                **more,
             )
         )
 

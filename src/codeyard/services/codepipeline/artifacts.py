@@ -1,4 +1,4 @@
-"""Where artifacts lie: zips in the pipeline's bucket, under keys that AWS would make. The key is stored, never parsed."""
+"""Where artifacts lie: zips in the pipeline's bucket, under keys as AWS makes them. A key is stored, never parsed."""
 
 from __future__ import annotations
 

@@ -115,9 +115,8 @@ def _gate(board: Board, stage: str) -> tuple[Change, ...]:
     if superseded:
         return superseded
     for execution in waiting:
-        if execution.mode == "PARALLEL":
-            if board.open(execution):
-                return (Entered(execution.id, stage),)
+        if execution.mode == "PARALLEL" and board.open(execution):
+            return (Entered(execution.id, stage),)
     locked = [e for e in waiting if e.mode != "PARALLEL"]
     if locked and board.holder(stage) is None and board.open(locked[0]):
         return (Entered(locked[0].id, stage),)

@@ -12,9 +12,7 @@ def error_for(operation: str, violation: Violation) -> AwsError:
 
 def pipeline_not_found(account: str, name: str) -> AwsError:
     """No pipeline of that name."""
-    return AwsError(
-        "PipelineNotFoundException", f"Account '{account}' does not have a pipeline with name '{name}'"
-    )
+    return AwsError("PipelineNotFoundException", f"Account '{account}' does not have a pipeline with name '{name}'")
 
 
 def execution_not_found(execution_id: str) -> AwsError:

@@ -1,4 +1,4 @@
-"""The three EventBridge events of CodePipeline, with the JSON that AWS sends (versions and attempts are floats there)."""
+"""The three EventBridge events of CodePipeline, with AWS's JSON (versions and attempts are floats there)."""
 
 from __future__ import annotations
 

@@ -107,13 +107,12 @@ class SourceWatcher:
 
     def _heads(self, pipeline: Row, polled: list[Row]) -> dict[str, str]:
         heads: dict[str, str] = {}
-        try:
-            client = self._client(pipeline)
-            for watch in polled:
-                heads[watch.action] = _head(client, watch)
-        except AwsError as error:
-            if passing(error):
-                raise
+        for watch in polled:
+            try:
+                heads[watch.action] = _head(self._client(pipeline), watch)
+            except AwsError as error:  # no such branch or object yet, or not allowed: AWS does not start it either
+                if passing(error):
+                    raise
         return {action: head for action, head in heads.items() if head not in ("", "null")}
 
     def _client(self, pipeline: Row) -> Client:
@@ -130,7 +129,9 @@ class SourceWatcher:
         if pipeline is None:
             return
         arm(tx, uid, pipelines.definition(tx, uid, pipeline.version), now)
-        fresh = {w.action: w for w in pipelines.watches_of(tx, uid) if w.polls and w.seen != heads.get(w.action, w.seen)}
+        fresh = {
+            w.action: w for w in pipelines.watches_of(tx, uid) if w.polls and w.seen != heads.get(w.action, w.seen)
+        }
         if not fresh or _taking_first(tx, uid, list(fresh.values())):
             return
         pins = {action: {TYPES[w.provider]: heads[action]} for action, w in fresh.items()}

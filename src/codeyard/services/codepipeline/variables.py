@@ -1,4 +1,4 @@
-"""#{namespace.key} in an action's configuration: found when the pipeline is declared, resolved when the action starts."""
+"""#{namespace.key} in an action's configuration: checked at declaration, resolved when the action starts."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 from codeyard.contract import AwsError, Context, Params
 from codeyard.git import diff
 from codeyard.git.diff import Change
+from codeyard.git.names import is_object_id
 from codeyard.git.objects import EMPTY_TREE, NORMAL, Commit, TreeEntry, tree, write_objects
 from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.base import Base
@@ -36,7 +37,7 @@ class Commits(Base):
             raise AwsError("CommitIdsLimitExceededException", f"At most {model.MAX_BATCH} commit IDs.")
         commits, errors = [], []
         for commit_id in ids:
-            valid = model.is_object_id(commit_id)
+            valid = is_object_id(commit_id)
             commit = reader.commit(commit_id) if valid else None
             if commit is not None:
                 commits.append(commit_shape(commit))

@@ -60,9 +60,7 @@ class Repositories(Base):
             raise AwsError("MaximumRepositoryNamesExceededException", f"At most {model.MAX_BATCH} names.")
         for name in names:
             model.check_repository_name(name)
-        found = self._kit.db.read(
-            lambda tx: {name: store.get(tx, ctx.account, ctx.region, name) for name in names}
-        )
+        found = self._kit.db.read(lambda tx: {name: store.get(tx, ctx.account, ctx.region, name) for name in names})
         missing = [name for name, repository in found.items() if repository is None]
         return {
             "repositories": [metadata(ctx, self._kit, r) for r in found.values() if r is not None],
@@ -90,9 +88,7 @@ class Repositories(Base):
             )
         )
         shown = found[: model.PAGE]
-        answer: dict[str, Any] = {
-            "repositories": [{"repositoryName": r.name, "repositoryId": r.id} for r in shown]
-        }
+        answer: dict[str, Any] = {"repositories": [{"repositoryName": r.name, "repositoryId": r.id} for r in shown]}
         if len(found) > model.PAGE:
             last = shown[-1]
             answer["nextToken"] = model.encode_token(t=by_time, d=descending, m=last.modified, n=last.name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.git.names import ZERO
-from codeyard.git.objects import EMPTY_TREE, SUBMODULE, NewObject, Signature, TreeEntry, commit
+from codeyard.git.objects import EMPTY_TREE, NORMAL, NewObject, Signature, TreeEntry, commit
 from codeyard.git.pktline import RefCommand
 from codeyard.git.trees import PathConflict, TreeEditor, largest_tree
 from codeyard.services.codecommit import edits, model
@@ -42,7 +42,9 @@ class Writing(Base):
         editor = TreeEditor(reader.tree, reader.root(tip) if tip else EMPTY_TREE)
         blob = NewObject("blob", content)
         there = editor.get(path)
-        mode = MODES[req["fileMode"]] if req.get("fileMode") else there.mode if _is_file(there) else 0o100644
+        mode = (
+            MODES[req["fileMode"]] if req.get("fileMode") else there.mode if there and edits.is_file(there) else NORMAL
+        )
         if there is not None and (there.id, there.mode) == (blob.id, mode):
             raise AwsError("SameFileContentException", "The file is already there with the same content.")
         _put(editor, path, mode, blob.id)
@@ -58,7 +60,8 @@ class Writing(Base):
         tip = self._tip(reader, req, may_be_new=False)
         editor = TreeEditor(reader.tree, reader.root(tip) if tip else EMPTY_TREE)
         there = _existing_file(editor, path)
-        objects = edits.remove(editor, path, keep_folder=bool(req.get("keepEmptyFolders")))
+        emptied = editor.remove(path)
+        objects = edits.keep(editor, [emptied]) if req.get("keepEmptyFolders") else []
         message = req.get("commitMessage") or f"Deleted {path.rpartition('/')[2]}"
         made = self._commit(ctx, reader, req, tip, editor, objects, message, "name")
         return {"commitId": made.commit_id, "blobId": there.id, "treeId": made.tree_id, "filePath": path}
@@ -141,13 +144,9 @@ def _content(content: bytes) -> bytes:
     return content
 
 
-def _is_file(entry: TreeEntry | None) -> bool:
-    return entry is not None and not entry.is_folder and entry.mode != SUBMODULE
-
-
 def _existing_file(editor: TreeEditor, path: str) -> TreeEntry:
     there = editor.get(path)
-    if there is None or there.is_folder or there.mode == SUBMODULE:
+    if there is None or not edits.is_file(there):
         raise AwsError("FileDoesNotExistException", f"The file {path} does not exist.")
     return there
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
-from codeyard.services.codedeploy.api.common import PAGE, Base, check_batch, read_token, the_application, time, where, write_token
+from codeyard.services.codedeploy.api.common import (
+    PAGE,
+    Base,
+    check_batch,
+    read_token,
+    the_application,
+    time,
+    where,
+    write_token,
+)
 from codeyard.services.codedeploy.api.tagging import application_arn, checked_tags
 from codeyard.services.codedeploy.store import catalog
 from codeyard.storage import Row, Tx

@@ -23,7 +23,8 @@ class Configs(Base):
         def write(tx: Tx) -> dict[str, Any]:
             if catalog.config(tx, where(ctx), name) is not None:
                 raise AwsError(
-                    "DeploymentConfigAlreadyExistsException", f"Deployment Configuration already exists for name: {name}"
+                    "DeploymentConfigAlreadyExistsException",
+                    f"Deployment Configuration already exists for name: {name}",
                 )
             if catalog.count_configs(tx, where(ctx)) >= _LIMIT:
                 raise AwsError("DeploymentConfigLimitExceededException", f"At most {_LIMIT} may be created")

@@ -24,7 +24,7 @@ from codeyard.services.codedeploy.api.common import (
 )
 from codeyard.services.codedeploy.api.configs import find_config
 from codeyard.services.codedeploy.api.revisions import check_description, note
-from codeyard.services.codedeploy.store import catalog, deployments
+from codeyard.services.codedeploy.store import deployments
 from codeyard.services.codedeploy.store.tables import deployments as table
 from codeyard.storage import Row, Tx, dumps, loads
 
@@ -158,7 +158,9 @@ def _body(tx: Tx, ctx: Context, req: Params, group: Row) -> dict[str, Any]:
     config = req.get("deploymentConfigName") or wanted["deploymentConfigName"]
     found = find_config(tx, ctx, config)
     if found["computePlatform"] != "Server":
-        raise AwsError("InvalidDeploymentConfigNameException", f"{config} is not a configuration of the Server platform")
+        raise AwsError(
+            "InvalidDeploymentConfigNameException", f"{config} is not a configuration of the Server platform"
+        )
     rollback = req.get("autoRollbackConfiguration") or wanted.get("autoRollbackConfiguration")
     given = {name: req[name] for name in _KEPT if req.get(name) is not None}
     defaults = {"ignoreApplicationStopFailures": False, "updateOutdatedInstancesOnly": False}
@@ -227,5 +229,3 @@ def _info(tx: Tx, row: Row) -> dict[str, Any]:
         instanceTerminationWaitTimeStarted=False,
         computePlatform="Server",
     )
-
-

@@ -84,9 +84,7 @@ class Revisions(Base):
         return _page([(row.key, loads(row.location)) for row in rows], req.get("nextToken"))
 
 
-def note(
-    tx: Tx, where: tuple[str, str], application: str, location: dict[str, Any], now: int, **values: Any
-) -> None:
+def note(tx: Tx, where: tuple[str, str], application: str, location: dict[str, Any], now: int, **values: Any) -> None:
     """Register a revision, or change these columns of the registered one."""
     key, place = revisions.key(location), location.get("s3Location") or {}
     found = catalog.revision(tx, where, application, key)

@@ -129,9 +129,7 @@ def config_names(tx: Tx, where: Where) -> list[str]:
 
 def add_config(tx: Tx, where: Where, name: str, config_id: str, body: Mapping[str, Any], now: int) -> None:
     """Insert a configuration."""
-    tx.insert(
-        configs, account=where[0], region=where[1], name=name, id=config_id, body=dumps(body), created_at=now
-    )
+    tx.insert(configs, account=where[0], region=where[1], name=name, id=config_id, body=dumps(body), created_at=now)
 
 
 def drop_config(tx: Tx, where: Where, name: str) -> None:

@@ -36,7 +36,9 @@ def set_deployment(tx: Tx, deployment_id: str, **values: Any) -> None:
     tx.execute(sa.update(deployments).where(deployments.c.id == deployment_id).values(**values))
 
 
-def find(tx: Tx, where: Where, conditions: Sequence[sa.ColumnElement[bool]], before: tuple[int, str] | None, limit: int) -> list[Row]:
+def find(
+    tx: Tx, where: Where, conditions: Sequence[sa.ColumnElement[bool]], before: tuple[int, str] | None, limit: int
+) -> list[Row]:
     """Deployments of the account and region, newest first, older than `before`."""
     time, key = deployments.c.created_at, deployments.c.id
     query = sa.select(key, time).where(deployments.c.account == where[0], deployments.c.region == where[1], *conditions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,9 +35,7 @@ def registered(tx: Tx) -> list[Row]:
 def bearer(tx: Tx, region: str, arn: str) -> Row | None:
     """The registered instance whose IAM user or session has that ARN."""
     mine = sa.or_(instances.c.iam_user_arn == arn, instances.c.iam_session_arn == arn)
-    return tx.one(
-        sa.select(instances).where(instances.c.region == region, mine, instances.c.deregistered_at.is_(None))
-    )
+    return tx.one(sa.select(instances).where(instances.c.region == region, mine, instances.c.deregistered_at.is_(None)))
 
 
 def put_instance(tx: Tx, where: Where, name: str, values: Mapping[str, Any]) -> None:
@@ -50,8 +48,13 @@ def set_instance_tags(tx: Tx, where: Where, name: str, tags: Mapping[str, str]) 
     tx.execute(sa.update(instances).where(_in(where), instances.c.name == name).values(tags=dumps(tags)))
 
 
-def seen(tx: Tx, region: str, arn: str, now: int) -> None:
-    """Note when an instance was last heard of."""
+def seen(tx: Tx, heard: Sequence[tuple[tuple[str, str], int]]) -> None:
+    """Note when instances, each a (region, identity), were last heard of."""
+    for (region, arn), now in heard:
+        _seen(tx, region, arn, now)
+
+
+def _seen(tx: Tx, region: str, arn: str, now: int) -> None:
     mine = sa.or_(instances.c.iam_user_arn == arn, instances.c.iam_session_arn == arn)
     tx.execute(sa.update(instances).where(instances.c.region == region, mine).values(seen_at=now))
 
@@ -63,7 +66,8 @@ def tags_of(row: Row) -> dict[str, str]:
 
 def health_of(tx: Tx, group_id: str) -> dict[str, Mapping[str, Any]]:
     """By instance: how the group's last deployment to it went."""
-    return {row.instance: row._mapping for row in tx.all(sa.select(health).where(health.c.group_id == group_id))}
+    rows = tx.all(sa.select(health).where(health.c.group_id == group_id))
+    return {row.instance: {"revision": row.revision, "healthy": row.healthy} for row in rows}
 
 
 def set_health(tx: Tx, group_id: str, name: str, revision: str, healthy: bool, deployment_id: str) -> None:

@@ -42,7 +42,7 @@ class CodeBuild:
 
     @staticmethod
     def _outcome(run: Run, build: dict[str, Any]) -> Outcome:
-        url = f"{run.console}/codebuild/builds/{build['id']}"
+        url = f"{run.console}/builds/{build['id']}"
         status, log = build.get("buildStatus", "IN_PROGRESS"), _log_stream(build)
         if status == "IN_PROGRESS":
             return Running(build["id"], url)

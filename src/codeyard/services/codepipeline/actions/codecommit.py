@@ -52,6 +52,6 @@ class CodeCommitSource:
             "AuthorDate": iso(commit.get("author", {}).get("date", "")),
             "CommitterDate": iso(commit.get("committer", {}).get("date", "")),
         }
-        url = f"{run.console}/codecommit/repositories/{repository}/commit/{commit['commitId']}"
+        url = f"{run.console}/repositories/{repository}/commit/{commit['commitId']}"
         revision = Revision(commit["commitId"], message[:2048], url, run.started)
         return Done(commit["commitId"], url, message[:2048], variables, revision)

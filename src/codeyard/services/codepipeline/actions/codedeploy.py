@@ -72,7 +72,7 @@ def _names(run: Run) -> dict[str, str]:
 
 
 def _url(run: Run, deployment: str) -> str:
-    return f"{run.console}/codedeploy/deployments/{deployment}"
+    return f"{run.console}/deployments/{deployment}"
 
 
 def _why(info: dict[str, Any], status: str) -> str:

@@ -28,7 +28,7 @@ class ManualApproval:
 
 def approval_message(run: Run) -> dict[str, Any]:
     """The JSON that AWS sends to the topic."""
-    link = f"{run.console}/codepipeline/{run.pipeline}"
+    link = f"{run.console}/pipelines/{run.pipeline}"
     approval = {
         "pipelineName": run.pipeline,
         "stageName": run.stage,

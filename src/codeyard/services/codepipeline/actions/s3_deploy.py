@@ -40,12 +40,12 @@ class S3Deploy:
             if "CacheControl" in copied:
                 copied["MetadataDirective"] = "REPLACE"
             run.client.call("s3", "CopyObject", copied)
-            return Done(summary="Deployment Succeeded", external_url=f"{run.console}/s3/{bucket}")
+            return Done(summary="Deployment Succeeded")
         try:
             self._unpack(run, bucket, key)
         except (BadArchive, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
             return Failed(CONFIGURATION, f"The input artifact could not be unpacked: {error}")
-        return Done(summary="Deployment Succeeded", external_url=f"{run.console}/s3/{bucket}")
+        return Done(summary="Deployment Succeeded")
 
     def observe(self, run: Run) -> Outcome:
         """A deployment to S3 is done when it has started."""

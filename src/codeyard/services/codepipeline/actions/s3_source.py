@@ -58,5 +58,5 @@ class S3Source:
             "BucketName": bucket,
             "ObjectKey": key,
         }
-        revision = Revision(version, summary, f"{run.console}/s3/{bucket}/{quote(key)}", run.started)
-        return Done(version, revision.url, summary, variables, revision)
+        revision = Revision(version, summary, "", run.started)
+        return Done(version, "", summary, variables, revision)

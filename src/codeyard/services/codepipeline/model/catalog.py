@@ -1,4 +1,4 @@
-"""The action types that Codeyard can run, in the form that ListActionTypes shows. A type that is not here is refused."""
+"""The action types that Codeyard can run, in the form that ListActionTypes shows. Any other type is refused."""
 
 from __future__ import annotations
 
@@ -149,9 +149,29 @@ ACTION_TYPES: Mapping[tuple[str, str, str, str], ActionType] = {
 
 # What AWS has and Codeyard has not built: (provider) of AWS-owned types, so that the refusal can say so.
 UNBUILT_PROVIDERS = frozenset(
-    "ECR CodeStarSourceConnection Commands ECRBuildAndPublish DeviceFarm CodeDeployToECS ECS ElasticBeanstalk "
-    "CloudFormation CloudFormationStackSet CloudFormationStackInstances EC2 EKS Lambda AppConfig ServiceCatalog "
-    "OpsWorks StepFunctions CodePipeline InspectorScan GitHub".split()
+    {
+        "ECR",
+        "CodeStarSourceConnection",
+        "Commands",
+        "ECRBuildAndPublish",
+        "DeviceFarm",
+        "CodeDeployToECS",
+        "ECS",
+        "ElasticBeanstalk",
+        "CloudFormation",
+        "CloudFormationStackSet",
+        "CloudFormationStackInstances",
+        "EC2",
+        "EKS",
+        "Lambda",
+        "AppConfig",
+        "ServiceCatalog",
+        "OpsWorks",
+        "StepFunctions",
+        "CodePipeline",
+        "InspectorScan",
+        "GitHub",
+    }
 )
 
 

@@ -18,7 +18,7 @@ def encode(scope: str, key: Any) -> str:
 def decode_text(scope: str, token: str | None) -> str | None:
     """The text key to continue after, or None at the beginning."""
     key = _decode(scope, token)
-    if key is not None and not isinstance(key, str):
+    if key is not None and (not isinstance(key, str) or "\0" in key):
         raise _invalid()
     return key
 

@@ -22,9 +22,7 @@ def restored(declaration: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[
     return _mapped(declaration, lambda place, value: old.get(place, value) if value == MASK else value)
 
 
-def _mapped(
-    declaration: Mapping[str, Any], change: Callable[[tuple[str, str, str], str], str]
-) -> dict[str, Any]:
+def _mapped(declaration: Mapping[str, Any], change: Callable[[tuple[str, str, str], str], str]) -> dict[str, Any]:
     result = copy.deepcopy(dict(declaration))
     for stage, action, key, value, configuration in list(_secrets(result)):
         configuration[key] = change((stage, action, key), value)

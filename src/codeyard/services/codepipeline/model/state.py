@@ -81,9 +81,7 @@ class Board:
 
     def holder(self, stage: str) -> Execution | None:
         """Who holds the stage's lock; executions in PARALLEL mode neither take nor respect locks."""
-        return next(
-            (e for e in self.executions if e.inside and e.mode != "PARALLEL" and e.stage.name == stage), None
-        )
+        return next((e for e in self.executions if e.inside and e.mode != "PARALLEL" and e.stage.name == stage), None)
 
     def waiting(self, stage: str) -> tuple[Execution, ...]:
         """Who stands before the stage and wants in, oldest first."""

@@ -273,9 +273,7 @@ def _check_references(spec: ActionSpec, spaces: Mapping[str, tuple[str, ...] | N
                 )
 
 
-def _provided(
-    namespace: str, key: str, spaces: Mapping[str, tuple[str, ...] | None], declared: set[str]
-) -> bool:
+def _provided(namespace: str, key: str, spaces: Mapping[str, tuple[str, ...] | None], declared: set[str]) -> bool:
     if namespace == variables.PIPELINE_NAMESPACE:
         return key == "PipelineExecutionId"
     if namespace == variables.VARIABLES_NAMESPACE:

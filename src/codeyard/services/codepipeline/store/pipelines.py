@@ -174,9 +174,7 @@ def watchers(tx: Tx, provider: str, account: str, region: str, resource: str, it
 def see(tx: Tx, uid: str, action: str, revision: str, execution: str) -> None:
     """Remember the revision that an execution takes."""
     c = watches.c
-    tx.execute(
-        sa.update(watches).where(c.uid == uid, c.action == action).values(seen=revision, seen_by=execution)
-    )
+    tx.execute(sa.update(watches).where(c.uid == uid, c.action == action).values(seen=revision, seen_by=execution))
 
 
 def polled_uids(tx: Tx, provider: str) -> list[str]:

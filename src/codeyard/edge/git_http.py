@@ -1,0 +1,307 @@
+"""The git door: `git clone` and `git push` over HTTP, each request one GitPull or GitPush through the gateway.
+
+ENDPOINT/v1/repos/NAME/{info/refs, git-upload-pack, git-receive-pack}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import logging
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from codeyard.contract import AwsError, Clock, Ids, Origin, Principal
+from codeyard.edge.asgi import ASGIScope, Receive, Send, chunks, head_of, reply
+from codeyard.edge.git_pump import Gate, Pump, Spool, begin
+from codeyard.edge.pools import Pool
+from codeyard.gateway import Gateway, Invocation
+from codeyard.gateway.ports import Identity
+from codeyard.git.command import is_protocol
+from codeyard.git.inflate import BadBody, plain_body
+from codeyard.git.pktline import ProtocolError, PushHead, PushParser, pkt, write_report
+from codeyard.git.transfer import PushRequest
+from codeyard.wire import sigv4
+from codeyard.wire.http import Head
+
+log = logging.getLogger(__name__)
+
+_PATH = re.compile(r"(/v1/repos/([\w.-]{1,100}))/(info/refs|git-upload-pack|git-receive-pack)\Z", re.ASCII)
+_HOST = re.compile(r"(?:.+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.")
+_KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{8,124}(%.*)?\Z", re.DOTALL)
+_NO_CACHE = (
+    ("cache-control", "no-cache, max-age=0, must-revalidate"),
+    ("expires", "Fri, 01 Jan 1980 00:00:00 GMT"),
+    ("pragma", "no-cache"),
+)
+_TEXT = ("content-type", "text/plain; charset=utf-8")
+MAX_FETCH_REQUEST = 64 * 1024 * 1024
+MAX_PUSH = 4 * 1024**3
+KEEP_ALIVE_S = 5.0
+
+
+class DoorKit(Protocol):
+    """What the door needs of the program's kit."""
+
+    @property
+    def data_dir(self) -> Path: ...
+
+    @property
+    def ids(self) -> Ids: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+
+class _Refused(Exception):
+    """An answer other than 200, with a line that git shows to its user."""
+
+    def __init__(self, status: int, message: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, tuple(headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request, authenticated."""
+
+    head: Head
+    repository: str
+    what: str
+    principal: Principal
+    region: str
+    request_id: str
+    origin: Origin
+
+    def invocation(self, operation: str, params: Mapping[str, Any]) -> Invocation:
+        return Invocation(
+            "codecommit",
+            operation,
+            {"repositoryName": self.repository, **params},
+            self.principal,
+            self.principal.account,
+            self.region,
+            self.request_id,
+            self.origin,
+        )
+
+
+class GitHttp:
+    """An ASGI application for git's smart HTTP protocol."""
+
+    def __init__(self, gateway: Gateway, identity: Identity, region: str, kit: DoorKit) -> None:
+        self._gateway, self._identity, self._region, self._kit = gateway, identity, region, kit
+        self._pool = Pool("git", 16)
+        self._pulls, self._pushes = Gate(48, 24), Gate(8, 4)
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Answer one request; refusals as plain text, which git shows."""
+        request_id = self._kit.ids.uuid()
+        try:
+            await self._serve(scope, receive, send, request_id)
+        except _Refused as refused:
+            await reply(send, refused.status, [_TEXT, *refused.headers], f"{refused.message}\n".encode())
+        except (BadBody, ProtocolError) as error:
+            await reply(send, 400, [_TEXT], f"{error}\n".encode())
+        except AwsError as error:
+            await reply(send, _status(error), [_TEXT], f"{error.message or error.code}\n".encode())
+        except ConnectionError:
+            return
+        except Exception:  # a fault of ours must still be an answer, without its trace
+            log.exception("fault at the git door, request %s", request_id)
+            await reply(send, 500, [_TEXT], f"An internal fault; request id {request_id}.\n".encode())
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.close()
+
+    async def _serve(self, scope: ASGIScope, receive: Receive, send: Send, request_id: str) -> None:
+        head = head_of(scope)
+        found = _PATH.match(head.path)
+        if found is None:
+            raise _Refused(404, "There is no such repository.")
+        base, repository, what = found.groups()
+        region = _region(head) or self._region
+        principal = await self._authenticate(head, base, region)
+        request = _Request(head, repository, what, principal, region, request_id, _origin(scope, head))
+        if what == "info/refs":
+            await self._advertise(request, send)
+        elif head.method != "POST":
+            raise _Refused(405, "Use POST.", [("allow", "POST")])
+        elif what == "git-upload-pack":
+            await self._pull(request, receive, send)
+        else:
+            await self._push(request, receive, send)
+
+    async def _authenticate(self, head: Head, path: str, region: str) -> Principal:
+        user, password = _basic(head.headers.get("authorization", ""))
+        if _KEY_ID.match(user):
+            return self._verify_signed(user, password, head, path, region)
+        principal = await self._pool.run(lambda: self._identity.git_credential(user, password))
+        if principal is None:
+            raise _Refused(403, "The Git credentials are not valid.")
+        return principal
+
+    def _verify_signed(self, user: str, password: str, head: Head, path: str, region: str) -> Principal:
+        """The password of the credential helper is a signature over the path and the host, with or without port."""
+        key_id, token = sigv4.split_git_username(user)
+        try:
+            credential = self._identity.credential(key_id, token)
+        except AwsError as error:
+            raise _Refused(403, error.message or "The credentials are not valid.") from error
+        host = head.headers.get("host", "")
+        now = self._kit.clock.now()
+        for name in dict.fromkeys((host, _without_port(host))):
+            if sigv4.verify_git(password, credential.secret, path=path, host=name, region=region, now=now):
+                return credential.principal
+        raise _Refused(403, "The signature of the credentials is not valid or has expired.")
+
+    async def _advertise(self, request: _Request, send: Send) -> None:
+        if request.head.method not in ("GET", "HEAD"):
+            raise _Refused(405, "Use GET.", [("allow", "GET")])
+        service = parse_qs(request.head.query).get("service", [""])[0]
+        if service not in ("git-upload-pack", "git-receive-pack"):
+            raise _Refused(403, "Only git's smart HTTP protocol is served.")
+        operation = "GitPull" if service == "git-upload-pack" else "GitPush"
+        params: dict[str, Any] = {"advertise": True}
+        if operation == "GitPull":
+            params["protocolVersion"] = _protocol(request.head)
+        inv = request.invocation(operation, params)
+        answer = await self._pool.run(lambda: self._gateway.invoke(inv))
+        await reply(send, 200, _headers(f"{service}-advertisement"), answer["pipe"])
+
+    async def _pull(self, request: _Request, receive: Receive, send: Send) -> None:
+        body = plain_body(chunks(receive), _encoding(request.head), MAX_FETCH_REQUEST)
+        inv = request.invocation("GitPull", {"protocolVersion": _protocol(request.head)})
+        async with self._pulls.enter(request.repository):
+            answer = await self._pool.run(lambda: self._gateway.invoke(inv))
+            await Pump(answer["pipe"], body, receive).run(send, _headers("git-upload-pack-result"))
+
+    async def _push(self, request: _Request, receive: Receive, send: Send) -> None:
+        body = plain_body(chunks(receive), _encoding(request.head), MAX_PUSH)
+        head, taken = await _read_head(body)
+        references = [{"commit": command.new, "ref": command.ref} for command in head.commands]
+        inv = request.invocation("GitPush", {"references": references} if references else {"advertise": True})
+        try:
+            admitted = await self._pool.run(lambda: self._gateway.admit(inv))
+        except AwsError as error:
+            if not head.reports or not head.commands:
+                raise
+            await _drain(body)
+            await _reply_report(send, _refusal(head, error, "not authorized"))
+            return
+        async with contextlib.AsyncExitStack() as stack:
+            spool = stack.enter_context(Spool(self._kit.data_dir / "git" / "incoming"))
+            await spool.fill(taken, body)
+            await stack.enter_async_context(self._pushes.enter(request.repository))
+            params = PushRequest(dict(inv.params), head, spool.content())
+            work = asyncio.ensure_future(self._pool.run(lambda: admitted.run(params)))
+            await _answer_push(send, head, work)
+
+
+async def _answer_push(send: Send, head: PushHead, work: asyncio.Future[dict[str, Any]]) -> None:
+    """Send the report when it is there; until then keep the connection alive in the progress band."""
+    begun = False
+    while not work.done():
+        await asyncio.wait({work}, timeout=KEEP_ALIVE_S)
+        if work.done() or not head.side_bands:
+            continue
+        if not begun:
+            begun = True
+            await begin(send, _headers("git-receive-pack-result"))
+        await send({"type": "http.response.body", "body": pkt(b"\x02"), "more_body": True})
+    try:
+        report: bytes = work.result()["pipe"]
+    except AwsError as error:
+        if not begun and (not head.reports or error.code == "RepositoryDoesNotExistException"):
+            raise
+        report = _refusal(head, error, "failed")
+    if begun:
+        await send({"type": "http.response.body", "body": report})
+    else:
+        await _reply_report(send, report)
+
+
+async def _reply_report(send: Send, report: bytes) -> None:
+    await reply(send, 200, _headers("git-receive-pack-result"), report)
+
+
+def _refusal(head: PushHead, error: AwsError, reason: str) -> bytes:
+    outcomes = [(command.ref, reason) for command in head.commands]
+    return write_report(outcomes, head, say=error.message or error.code)
+
+
+async def _read_head(body: AsyncIterator[bytes]) -> tuple[PushHead, bytes]:
+    parser = PushParser()
+    async for chunk in body:
+        head = parser.feed(chunk)
+        if head is not None:
+            return head, parser.taken
+    raise ProtocolError("the push ends before its commands do")
+
+
+async def _drain(body: AsyncIterator[bytes]) -> None:
+    async for _ in body:
+        pass
+
+
+def _headers(kind: str) -> list[tuple[str, str]]:
+    return [("content-type", f"application/x-{kind}"), ("x-content-type-options", "nosniff"), *_NO_CACHE]
+
+
+def _basic(header: str) -> tuple[str, str]:
+    """User and password of a Basic header; the 401 challenge without one."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        raise _Refused(401, "Authentication is required.", [("www-authenticate", 'Basic realm="codecommit"')])
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        raise _Refused(403, "The Authorization header is not valid.") from None
+    user, _, password = text.partition(":")
+    return user, password
+
+
+def _protocol(head: Head) -> str:
+    text = head.headers.get("git-protocol", "")
+    return text if is_protocol(text) else ""
+
+
+def _encoding(head: Head) -> str:
+    return head.headers.get("content-encoding", "").strip().lower()
+
+
+def _region(head: Head) -> str:
+    found = _HOST.match(head.headers.get("host", ""))
+    return found.group(1) if found else ""
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+def _origin(scope: ASGIScope, head: Head) -> Origin:
+    client = scope.get("client") or ("127.0.0.1", 0)
+    host = head.headers.get("host", "localhost")
+    return Origin(
+        source_ip=client[0],
+        user_agent=head.headers.get("user-agent", ""),
+        secure=head.scheme == "https",
+        endpoint=f"{head.scheme}://{host}",
+        protocol="git",
+    )
+
+
+def _status(error: AwsError) -> int:
+    if error.code == "RepositoryDoesNotExistException":
+        return 404
+    if error.code == "ThrottlingException":
+        return 429
+    return error.status or 400

@@ -1,0 +1,202 @@
+"""The moving parts of the git door: places in line, a push as it arrives, a client joined to a git process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO
+
+from codeyard.contract import AwsError, GitPipe
+from codeyard.edge.asgi import Receive, Send
+from codeyard.git.inflate import BadBody
+
+CHUNK = 256 * 1024
+PIPE = 1024 * 1024
+IN_MEMORY = 1024 * 1024
+STALL_S = 300.0
+
+
+class Gate:
+    """Admits so many at a time, in all and for one repository; says "Rate Exceeded" when the line is long."""
+
+    def __init__(self, overall: int, each: int, waiting: int = 200) -> None:
+        self._overall, self._each, self._waiting = overall, each, waiting
+        self._inside: Counter[str] = Counter()
+        self._in_line = 0
+        self._changed = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def enter(self, repository: str) -> AsyncIterator[None]:
+        """Wait for a place."""
+        await self._take(repository)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self._leave(repository))
+
+    async def _take(self, repository: str) -> None:
+        if self._in_line >= self._waiting:
+            raise AwsError("ThrottlingException", "Rate Exceeded", status=429)
+        self._in_line += 1
+        try:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._has_place(repository))
+                self._inside[repository] += 1
+        finally:
+            self._in_line -= 1
+
+    def _has_place(self, repository: str) -> bool:
+        return self._inside.total() < self._overall and self._inside[repository] < self._each
+
+    async def _leave(self, repository: str) -> None:
+        async with self._changed:
+            self._inside[repository] -= 1
+            self._inside += Counter()
+            self._changed.notify_all()
+
+
+class Spool:
+    """A push while it arrives: in memory when small, else in a file that has no name and vanishes with the process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    async def fill(self, taken: bytes, body: AsyncIterator[bytes]) -> None:
+        """Take the whole body; writing happens in threads, and the client waits meanwhile."""
+        loop = asyncio.get_running_loop()
+        self._parts, self._size = [taken], len(taken)
+        async for chunk in body:
+            self._parts.append(chunk)
+            self._size += len(chunk)
+            if self._size > IN_MEMORY:
+                await loop.run_in_executor(None, self._write)
+        if self._file is not None:
+            await loop.run_in_executor(None, self._write)
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._file.write(b"".join(self._parts))
+        self._parts, self._size = [], 0
+
+    def content(self) -> bytes | IO[bytes]:
+        """What arrived, from its start."""
+        if self._file is None:
+            return b"".join(self._parts)
+        self._file.seek(0)
+        return self._file
+
+
+class Pump:
+    """Joins a client to a git process: request in, answer out, each waiting for the slower side.
+
+    The process dies with the client's connection, and a client that takes nothing for five minutes is given up.
+    """
+
+    def __init__(self, pipe: GitPipe, body: AsyncIterator[bytes], receive: Receive) -> None:
+        self._pipe, self._body, self._receive = pipe, body, receive
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, send: Send, headers: list[tuple[str, str]]) -> None:
+        """Spawn, pump, reap."""
+        stdin, stdout = self._pipe.start()
+        _prepare(stdin, stdout)
+        feeding = self._loop.create_task(self._feed(stdin))
+        complete = False
+        try:
+            complete = await self._send_all(stdout, send, headers, feeding)
+        finally:
+            feeding.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError, BadBody):
+                await feeding
+            rest = await asyncio.shield(self._loop.run_in_executor(None, self._pipe.finish, complete))
+        await send({"type": "http.response.body", "body": rest})
+
+    async def _send_all(
+        self, stdout: IO[bytes], send: Send, headers: list[tuple[str, str]], feeding: asyncio.Task[None]
+    ) -> bool:
+        chunk = await self._read(stdout.fileno(), feeding)
+        await begin(send, headers)
+        while chunk:
+            async with asyncio.timeout(STALL_S):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            chunk = await self._read(stdout.fileno(), feeding)
+        return True
+
+    async def _feed(self, stdin: IO[bytes]) -> None:
+        """Write the request to git; then wait for the client to leave, which ends this task with an error."""
+        try:
+            async for chunk in self._body:
+                await self._write(stdin.fileno(), chunk)
+        except BrokenPipeError:
+            pass  # git has heard enough; its answer says why
+        finally:
+            stdin.close()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        raise ConnectionError("the client left")
+
+    async def _write(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                ready = self._loop.create_future()
+                self._loop.add_writer(fd, _wake, ready)
+                try:
+                    await ready
+                finally:
+                    self._loop.remove_writer(fd)
+
+    async def _read(self, fd: int, feeding: asyncio.Task[None]) -> bytes:
+        while True:
+            try:
+                return os.read(fd, CHUNK)
+            except BlockingIOError:
+                await self._readable(fd, feeding)
+
+    async def _readable(self, fd: int, feeding: asyncio.Task[None]) -> None:
+        ready = self._loop.create_future()
+        self._loop.add_reader(fd, _wake, ready)
+        try:
+            await asyncio.wait({ready, feeding}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._loop.remove_reader(fd)
+        if feeding.done():
+            feeding.result()
+
+
+def _prepare(stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    os.set_blocking(stdin.fileno(), False)
+    os.set_blocking(stdout.fileno(), False)
+    with contextlib.suppress(OSError):  # a wider pipe is only quicker; the kernel may refuse it
+        fcntl.fcntl(stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def begin(send: Send, headers: list[tuple[str, str]]) -> None:
+    """Start a 200 answer."""
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": 200, "headers": raw})

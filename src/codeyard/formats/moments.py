@@ -1,0 +1,33 @@
+"""Times between their three forms: integer microseconds (rows), aware datetimes (operations), ISO text (events)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(micros: int) -> datetime:
+    """The aware datetime of microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def whole_second(micros: int) -> datetime:
+    """The aware datetime, cut to its second."""
+    return moment(micros - micros % 1_000_000)
+
+
+def micros_of(value: datetime) -> int:
+    """Microseconds since the epoch; a naive datetime counts as UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def iso_z(micros: int) -> str:
+    """The time as events and the trail write it: `2026-01-31T08:15:30Z`."""
+    return moment(micros).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_millis(micros: int) -> str:
+    """The time with milliseconds: `2026-01-31T08:15:30.123Z`."""
+    return f"{moment(micros).strftime('%Y-%m-%dT%H:%M:%S')}.{micros // 1000 % 1000:03d}Z"

@@ -1,0 +1,124 @@
+"""Fetches and pushes as processes: upload-pack between two pipes, receive-pack over a push that is wholly here."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from codeyard.git.command import Git, GitCommand, GitError, close_quietly, end
+from codeyard.git.pktline import PushHead, service_line
+
+MAX_ANSWER = 32 * 1024 * 1024
+PUSH_TIMEOUT = 3600.0
+
+
+class PushRequest(dict[str, Any]):
+    """The parameters of a push. The mapping is what may be shown of it; head and body travel beside it.
+
+    `body` is the whole request, commands included: bytes when small, else a file that stands at its start.
+    """
+
+    def __init__(self, params: dict[str, Any], head: PushHead, body: bytes | IO[bytes]) -> None:
+        super().__init__(params)
+        self.head = head
+        self.body = body
+
+
+class UploadPipe:
+    """A GitPipe around one upload-pack."""
+
+    def __init__(self, git: Git, repository: Path, protocol: str) -> None:
+        self._git = git
+        self._command = GitCommand(
+            "upload-pack",
+            ["--stateless-rpc", "--strict"],
+            operands=[str(repository)],
+            protocol=protocol,
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> tuple[IO[bytes], IO[bytes]]:
+        """Spawn; (stdin to write the request to, stdout to send)."""
+        process = self._git.start(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        return process.stdin, process.stdout
+
+    def finish(self, complete: bool) -> bytes:
+        """Reap the process, which is killed unless it ended by itself; nothing more is to be sent."""
+        if self._process is not None:
+            if complete:
+                self._wait(self._process)
+            end(self._process)
+        return b""
+
+    @staticmethod
+    def _wait(process: subprocess.Popen[bytes]) -> None:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return
+
+
+class Advertiser:
+    """Says what a repository offers. Protocol 2's answer is the same for all of them, so it is kept."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._version_2: bytes | None = None
+        self._lock = threading.Lock()
+
+    def uploads(self, repository: Path, protocol: str) -> bytes:
+        """What a fetch begins with."""
+        if "version=2" in protocol.split(":"):
+            with self._lock:
+                if self._version_2 is None:
+                    self._version_2 = self._ask("upload-pack", repository, "version=2")
+                return self._version_2
+        return service_line("git-upload-pack") + self._ask("upload-pack", repository, protocol)
+
+    def receives(self, repository: Path) -> bytes:
+        """What a push begins with."""
+        return service_line("git-receive-pack") + self._ask("receive-pack", repository, "")
+
+    def _ask(self, service: str, repository: Path, protocol: str) -> bytes:
+        command = GitCommand(
+            service,
+            ["--stateless-rpc", "--http-backend-info-refs"],
+            operands=[str(repository)],
+            protocol=protocol,
+        )
+        return self._git.run(command).stdout
+
+
+def receive(git: Git, repository: Path, body: bytes | IO[bytes], *, timeout: float = PUSH_TIMEOUT) -> bytes:
+    """Carry out a push with receive-pack; its answer, empty when it died. The process never outlives the call."""
+    command = GitCommand("receive-pack", ["--stateless-rpc"], operands=[str(repository)])
+    whole = isinstance(body, bytes)
+    source: int | IO[bytes] = subprocess.PIPE if isinstance(body, bytes) else body
+    process = git.start(command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        out, _ = process.communicate(body if whole else None, timeout=timeout)  # type: ignore[arg-type]
+    except subprocess.TimeoutExpired:
+        out = b""
+    finally:
+        end(process)
+    return out if len(out) <= MAX_ANSWER else b""
+
+
+def check(git: Git, repository: Path) -> Sequence[str]:
+    """What `git fsck` complains about; nothing when the repository is whole."""
+    try:
+        git.run(GitCommand("fsck", ["--full", "--strict", "--no-dangling"], repository=repository), timeout=600)
+    except GitError as error:
+        return error.message.splitlines() or [str(error)]
+    return []
+
+
+__all__ = ["Advertiser", "PushRequest", "UploadPipe", "check", "close_quietly", "receive"]

@@ -1,0 +1,221 @@
+"""One call as CloudTrail writes it down. Pure: the gateway gives it everything, secrets are masked by the model."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from codeyard.contract import INTERNAL, AwsError, Origin, Principal
+from codeyard.formats.moments import iso_z, micros_of
+from codeyard.platform.cloudtrail.resource_types import resource_type
+
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+# Capabilities that the models do not mark: whoever reads the trail must not be able to use them.
+_ALSO_HIDDEN = frozenset(
+    {"sessiontoken", "oauthtoken", "secrettoken", "password", "secretaccesskey", "webidentitytoken"}
+)
+_MAX_SECTION = 100_000
+_MAX_BLOB = 256
+_MAX_DEPTH = 24
+_LEFT_OUT: Any = object()
+
+
+def build_record(
+    *,
+    principal: Principal,
+    service_host: str,
+    operation: str,
+    region: str,
+    account: str,
+    origin: Origin,
+    request_id: str,
+    event_id: str,
+    time_us: int,
+    request: Mapping[str, Any],
+    response: Mapping[str, Any] | None,
+    error: AwsError | None,
+    read_only: bool,
+    resources: Sequence[str],
+    additional: Mapping[str, Any],
+    shapes: tuple[Any, Any] | None,
+) -> dict[str, Any]:
+    """The CloudTrail record of a call, fit for JSON."""
+    input_shape, output_shape = shapes or (None, None)
+    record: dict[str, Any] = {
+        "eventVersion": "1.11",
+        "userIdentity": identity(principal),
+        "eventTime": iso_z(time_us),
+        "eventSource": service_host,
+        "eventName": operation,
+        "awsRegion": region,
+        "sourceIPAddress": _address(principal, origin),
+        "userAgent": _agent(principal, origin),
+    }
+    if error is not None:
+        record["errorCode"] = error.code
+        record["errorMessage"] = error.message
+    record["requestParameters"] = _section(request, input_shape, shapes is not None)
+    answered = response if error is None and not read_only else None
+    record["responseElements"] = _section(answered, output_shape, shapes is not None)
+    if additional:
+        record["additionalEventData"] = plain(additional)
+    record |= {"requestID": request_id, "eventID": event_id, "readOnly": read_only}
+    if resources:
+        record["resources"] = [_resource(arn, account) for arn in dict.fromkeys(resources)]
+    record |= {
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": account,
+        "eventCategory": "Management",
+    }
+    if origin.secure and origin is not INTERNAL:
+        record["tlsDetails"] = {"clientProvidedHostHeader": urlsplit(origin.endpoint).netloc}
+    return record
+
+
+def identity(principal: Principal) -> dict[str, Any]:
+    """The userIdentity element of a principal."""
+    if principal.kind == "service":
+        return {"type": "AWSService", "invokedBy": principal.name}
+    if principal.kind == "anonymous":
+        return {"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}
+    kinds = {"root": "Root", "user": "IAMUser", "role": "AssumedRole", "federated": "FederatedUser"}
+    found: dict[str, Any] = {
+        "type": kinds[principal.kind],
+        "principalId": principal.principal_id or principal.account,
+        "arn": principal.arn,
+        "accountId": principal.account,
+    }
+    if principal.access_key_id:
+        found["accessKeyId"] = principal.access_key_id
+    if principal.kind == "user":
+        found["userName"] = principal.name
+    if principal.temporary:
+        found["sessionContext"] = _session(principal)
+    if principal.invoked_by:
+        found["invokedBy"] = principal.invoked_by
+    return found
+
+
+def _session(principal: Principal) -> dict[str, Any]:
+    context: dict[str, Any] = {}
+    if principal.role_arn:
+        context["sessionIssuer"] = {
+            "type": "Role",
+            "principalId": principal.principal_id.partition(":")[0],
+            "arn": principal.role_arn,
+            "accountId": principal.account,
+            "userName": principal.role_arn.rpartition("/")[2],
+        }
+    context["attributes"] = {
+        "creationDate": iso_z(principal.issued_at),
+        "mfaAuthenticated": "true" if principal.mfa_at else "false",
+    }
+    if principal.source_identity:
+        context["sourceIdentity"] = principal.source_identity
+    return context
+
+
+def _inside(principal: Principal, origin: Origin) -> str:
+    if principal.kind == "service":
+        return principal.name
+    return principal.invoked_by if origin is INTERNAL else ""
+
+
+def _address(principal: Principal, origin: Origin) -> str:
+    return _inside(principal, origin) or origin.source_ip
+
+
+def _agent(principal: Principal, origin: Origin) -> str:
+    return _inside(principal, origin) or origin.user_agent
+
+
+def _resource(arn: str, account: str) -> dict[str, str]:
+    parts = arn.split(":", 5)
+    owner = parts[4] if len(parts) == 6 and parts[4].isdigit() else account
+    found = {"accountId": owner, "ARN": arn}
+    if kind := resource_type(arn):
+        found["type"] = kind
+    return found
+
+
+def _section(values: Mapping[str, Any] | None, shape: Any, modelled: bool) -> dict[str, Any] | None:
+    if not values or (modelled and shape is None):
+        return None
+    found = _masked(shape, values, 0) if shape is not None else plain(values)
+    if found is _LEFT_OUT or not found:
+        return None
+    size = len(orjson.dumps(found))
+    if size > _MAX_SECTION:
+        return {"omitted": True, "originalSize": size, "reason": "parameters too large"}
+    return dict(found)
+
+
+def _masked(shape: Any, value: Any, depth: int) -> Any:
+    """The value as the record shows it: only what the model knows, sensitive members hidden, streams left out."""
+    if value is None or depth > _MAX_DEPTH:
+        return _LEFT_OUT
+    if shape.metadata.get("sensitive"):
+        return HIDDEN
+    kind = shape.type_name
+    if kind == "structure":
+        return _structure(shape, value, depth) if isinstance(value, Mapping) else _LEFT_OUT
+    if kind == "list":
+        return _items(shape, value, depth) if isinstance(value, list | tuple) else _LEFT_OUT
+    if kind == "map":
+        return _entries(shape, value, depth) if isinstance(value, Mapping) else _LEFT_OUT
+    return _scalar(value)
+
+
+def _structure(shape: Any, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        if name not in value:
+            continue
+        hidden = name.lower() in _ALSO_HIDDEN and value[name] is not None
+        shown = HIDDEN if hidden else _masked(member, value[name], depth + 1)
+        if shown is not _LEFT_OUT:
+            found[name[:1].lower() + name[1:]] = shown
+    return found
+
+
+def _items(shape: Any, value: Sequence[Any], depth: int) -> list[Any]:
+    return [shown for one in value if (shown := _masked(shape.member, one, depth + 1)) is not _LEFT_OUT]
+
+
+def _entries(shape: Any, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        shown = HIDDEN if str(key).lower() in _ALSO_HIDDEN else _masked(shape.value, one, depth + 1)
+        if shown is not _LEFT_OUT:
+            found[str(key)] = shown
+    return found
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, datetime):
+        return iso_z(micros_of(value))
+    if isinstance(value, bytes) and len(value) <= _MAX_BLOB:
+        return base64.b64encode(value).decode("ascii")
+    return _LEFT_OUT
+
+
+def plain(value: Any) -> Any:
+    """A value without a model (additional data, a door's parameters) fit for JSON; what has no form is left out."""
+    if isinstance(value, Mapping):
+        pairs = ((str(key), HIDDEN if str(key).lower() in _ALSO_HIDDEN else plain(one)) for key, one in value.items())
+        return {key: shown for key, shown in pairs if shown is not _LEFT_OUT and shown is not None}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [shown for one in value if (shown := plain(one)) is not _LEFT_OUT]
+    return None if value is None else _scalar(value)

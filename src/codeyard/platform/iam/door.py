@@ -1,0 +1,359 @@
+"""IAM's door: who are you, what may you do. The gateway and the doors call it through Protocols of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from codeyard.contract import AwsError, Check, Principal, access_denied, service_principal
+from codeyard.engine import Kit
+from codeyard.platform.iam import model
+from codeyard.platform.iam.callers import Callers, Compiler, Kept, arn_of, entity_of
+from codeyard.platform.iam.managed import AwsManaged
+from codeyard.platform.iam.model import AccessKey, Role, Tags, User
+from codeyard.platform.iam.passwords import Passwords
+from codeyard.platform.iam.policy import Caller, Decision, Identity, Request, decide, parse
+from codeyard.platform.iam.policy.request import Values
+from codeyard.platform.iam.sessions import Session, SessionPrincipal, Sessions
+from codeyard.platform.iam.store import entities, keys, policies
+from codeyard.platform.iam.store.tables import CHANNEL, users
+from codeyard.storage import Tx
+
+SECOND = 1_000_000
+_MUST_CHANGE = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*",'
+    '"Action":["iam:ChangePassword","iam:GetAccountPasswordPolicy"]}]}'
+)
+_SERVICE_SESSION_S = 3600
+_RENEW_BEFORE_S = 300
+_TOUCH_EVERY = 60 * SECOND
+_GIT_KEPT = 60 * SECOND
+_ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:(\d{12}):")
+_ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role(/(?:.+/)?)([\w+=,.@-]{1,64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What an access key id stands for."""
+
+    secret: str
+    principal: Principal
+
+
+class IamDoor:
+    """Credentials to principals, principals and checks to decisions. Everything kept is dropped at every change."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._aws, self._compiler = AwsManaged(), Compiler()
+        self._sessions = Sessions(kit.clock, kit.ids, kit.sealer)
+        self._passwords = Passwords(kit.ids)
+        self._callers = Callers(kit.db, self._aws, self._compiler)
+        self._credentials, self._git, self._assumed = Kept(), Kept(1024), Kept(4096)
+        self._git_key = kit.ids.bytes(32)
+        self._touched: dict[str, int] = {}
+        kit.db.subscribe(CHANNEL, lambda message: self._changed())
+
+    def _changed(self) -> None:
+        self._callers.drop()
+        for kept in (self._credentials, self._git, self._assumed):
+            kept.drop()
+
+    # Who are you?
+
+    def credential(self, access_key_id: str, session_token: str) -> Credential:
+        """The credential of a key; raises AwsError InvalidClientTokenId or ExpiredToken."""
+        place = (access_key_id, session_token)
+        found = self._credentials.get(place, lambda: self._credential(access_key_id, session_token))
+        if found is None:
+            raise AwsError(
+                "InvalidClientTokenId", "The security token included in the request is invalid.", status=403
+            )
+        expires = found.principal.expires_at
+        if expires is not None and expires <= self._kit.clock.now():
+            raise AwsError("ExpiredToken", "The security token included in the request is expired", status=403)
+        return found
+
+    def _credential(self, key_id: str, token: str) -> Credential | None:
+        if not token:
+            return self._kit.db.read(lambda tx: self._long_term(tx, key_id))
+        session = self._sessions.open(key_id, token)
+        return None if session is None else self._kit.db.read(lambda tx: self._temporary(tx, session))
+
+    def _long_term(self, tx: Tx, key_id: str) -> Credential | None:
+        key = keys.one(tx, AccessKey, key_id)
+        if key is None or key.status != "Active":
+            return None
+        user = entities.user_by_id(tx, key.user_id)
+        if user is None:
+            return None
+        secret = self._kit.sealer.open(key.secret, key_context(key.id)).decode("ascii")
+        return Credential(secret, user_principal(user, key.id))
+
+    def _temporary(self, tx: Tx, session: Session) -> Credential | None:
+        """A session counts as long as the user or role behind it is there; it goes by the user's present name."""
+        principal: Principal = session.principal
+        if principal.kind == "root":
+            return Credential(session.secret, principal)
+        entity = entity_of(tx, principal)
+        if entity is None:
+            return None
+        if principal.kind == "user":
+            principal = replace(principal, arn=arn_of(entity), name=entity.name)
+        return Credential(session.secret, principal)
+
+    def git_credential(self, user_name: str, password: str) -> Principal | None:
+        """The user behind IAM Git credentials, or None. A right answer is kept for a minute, under a keyed hash."""
+        text = f"{len(user_name)}:{user_name}{password}".encode("utf-8", "surrogatepass")
+        place = hmac.digest(self._git_key, text, hashlib.sha256)
+        now = self._kit.clock.now()
+        found = self._git.get(place, lambda: self._checked_git(user_name, password, now))
+        if found is not None and not now - _GIT_KEPT <= found[1] <= now:
+            self._git.drop()
+            found = self._git.get(place, lambda: self._checked_git(user_name, password, now))
+        return None if found is None else found[0]
+
+    def _checked_git(self, user_name: str, password: str, now: int) -> tuple[Principal, int] | None:
+        stored, user = self._kit.db.read(lambda tx: _git_user(tx, user_name))
+        if not self._passwords.verify(password, stored) or user is None:
+            return None
+        return user_principal(user), now
+
+    def console_login(self, account: str, user_name: str, password: str) -> Principal | None:
+        """The user behind a console password, or None. Who must change it first may do nothing else."""
+
+        def look(tx: Tx) -> User | None:
+            number = entities.account_by_alias(tx, account) or account
+            return entities.user(tx, number, user_name)
+
+        user = self._kit.db.read(look)
+        right = self._passwords.verify(password, user.password if user is not None else "")
+        if user is None or not right:
+            return None
+        user_id, now = user.id, self._kit.clock.now()
+        self._kit.db.write(lambda tx: keys.touch_password(tx, user_id, now))
+        principal = user_principal(user)
+        return replace(principal, session_policies=(_MUST_CHANGE,)) if user.password_reset else principal
+
+    # What may you do?
+
+    def authorize(
+        self, principal: Principal, checks: Sequence[Check], keys: Mapping[str, str | Sequence[str]]
+    ) -> Decision:
+        """Whether every check holds; the first refusal wins. No checks at all is a refusal."""
+        if not checks:
+            return Decision(False, f"User: {principal.arn} is not authorized to perform this operation")
+        bound = self._callers.bound(principal)
+        self._touch(principal, checks[0], keys)
+        decision = Decision(False)
+        for check in checks:
+            decision = self._decide(bound.caller, check, keys, bound.keys)
+            if not decision.allowed:
+                break
+        return decision
+
+    def _decide(
+        self, caller: Caller, check: Check, call: Mapping[str, Values], own: Mapping[str, Values]
+    ) -> Decision:
+        owner = check.owner or _account_in(check.resource) or caller.identity.account
+        request = Request(check.action, check.resource, call, {"aws:ResourceAccount": owner}, own, check.keys)
+        policy = self._compiler.resource(check.policy) if check.policy else None
+        return decide(caller, request, check.action, policy, owner)
+
+    def _touch(self, principal: Principal, check: Check, call: Mapping[str, Values]) -> None:
+        """Remember when a key or role was last used, at most once a minute."""
+        used = principal.access_key_id if principal.kind == "user" else principal.principal_id.partition(":")[0]
+        now = self._kit.clock.now()
+        if not used.startswith(("AKIA", "AROA")) or now - self._touched.get(used, -_TOUCH_EVERY) < _TOUCH_EVERY:
+            return
+        if len(self._touched) > 100_000:
+            self._touched.clear()
+        self._touched[used] = now
+        region = str(call.get("aws:RequestedRegion", ""))
+        service = check.action.partition(":")[0]
+        try:
+            self._kit.db.write(lambda tx: _touched(tx, used, now, service, region))
+        except AwsError:  # a busy store: the last use is told later, and nobody is refused for it
+            self._touched.pop(used, None)
+
+    # Roles and sessions.
+
+    def role(self, role_arn: str) -> Role | None:
+        """The role of an ARN as it stands."""
+        named = _ROLE_ARN.fullmatch(role_arn)
+        if named is None:
+            return None
+        account, path, name = named.groups()
+        found = self._kit.db.read(lambda tx: entities.role(tx, account, name))
+        return found if found is not None and (found.path, found.name) == (path, name) else None
+
+    def role_session(
+        self,
+        role: Role,
+        session_name: str,
+        *,
+        policies: tuple[str, ...] = (),
+        tags: Tags = (),
+        transitive: tuple[str, ...] = (),
+        source_identity: str = "",
+        invoked_by: str = "",
+        duration_s: int = _SERVICE_SESSION_S,
+    ) -> SessionPrincipal:
+        """The principal of a role's session that begins now."""
+        now = self._kit.clock.now()
+        return SessionPrincipal(
+            "role",
+            role.account,
+            model.session_arn(role.account, role.name, session_name),
+            principal_id=f"{role.id}:{session_name}",
+            name=role.name,
+            role_arn=arn_of(role),
+            session_name=session_name,
+            session_policies=policies,
+            tags=tags,
+            issued_at=now,
+            expires_at=now + duration_s * SECOND,
+            source_identity=source_identity,
+            invoked_by=invoked_by,
+            transitive=transitive,
+        )
+
+    def assume_for_service(
+        self, role_arn: str, *, service: str, session_name: str, source_arn: str, region: str
+    ) -> Principal:
+        """The session of a role that a service assumes; AccessDenied unless the trust policy lets the service in."""
+        place = (role_arn, service, session_name, source_arn, region)
+
+        def fresh() -> SessionPrincipal:
+            return self._assume(role_arn, service, session_name, source_arn, region)
+
+        found = self._assumed.get(place, fresh)
+        assert found is not None
+        if (found.expires_at or 0) - _RENEW_BEFORE_S * SECOND <= self._kit.clock.now():
+            self._assumed.drop()
+            found = self._assumed.get(place, fresh)
+            assert found is not None
+        return found
+
+    def _assume(self, role_arn: str, service: str, name: str, source_arn: str, region: str) -> SessionPrincipal:
+        role = self.role(role_arn)
+        caller = Caller(Identity.of(service_principal(service)))
+        now = self._kit.clock.now() // SECOND
+        call: dict[str, Values] = {
+            "aws:RequestedRegion": region,
+            "aws:EpochTime": str(now),
+            "aws:CurrentTime": str(now),
+            "aws:PrincipalIsAWSService": "true",
+            "aws:PrincipalServiceName": service,
+            "sts:RoleSessionName": name,
+        }
+        if source_arn:
+            call["aws:SourceArn"] = source_arn
+            call["aws:SourceAccount"] = _account_in(source_arn) or (role.account if role is not None else "")
+        trust = role.trust if role is not None else None
+        decision = self._decide(caller, Check("sts:AssumeRole", role_arn, policy=trust), call, {})
+        if role is None or not decision.allowed:
+            raise access_denied(decision.message, "AccessDenied")
+        clean = re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:64].ljust(2, "-")
+        return self.role_session(role, clean, invoked_by=service)
+
+    def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
+        """Temporary keys for the principal, in the shape of STS's Credentials."""
+        return self._sessions.mint(principal, min(max(duration_s, 900), 129_600))[1]
+
+    def transitive_tags(self, principal: Principal) -> tuple[str, ...]:
+        """The keys of the session's tags that pass on to the roles it assumes."""
+        return principal.transitive if isinstance(principal, SessionPrincipal) else ()
+
+    def check_policy(self, text: str) -> None:
+        """Refuse a session policy that is malformed."""
+        parse(text, "identity")
+
+    def managed_policy_exists(self, policy_arn: str, account: str) -> bool:
+        """Whether a managed policy of AWS's or of the account has that ARN."""
+        if self._aws.document(policy_arn) is not None:
+            return True
+        found = self._kit.db.read(lambda tx: policies.managed(tx, policy_arn))
+        return found is not None and found.account == account
+
+    def account_of_key(self, key_id: str) -> str | None:
+        """The account that an access key id carries."""
+        return model.account_of_key(key_id)
+
+    # Accounts.
+
+    def ensure_account(self, account_id: str, alias: str) -> None:
+        """Open an account unless it is there."""
+
+        def open_account(tx: Tx) -> None:
+            if entities.account_alias(tx, account_id) is None:
+                entities.add_account(tx, account_id, alias, tx.now)
+
+        self._kit.db.write(open_account)
+
+    def bootstrap_admin(self, account_id: str) -> tuple[str, str] | None:
+        """Make the IAM user `admin` with AdministratorAccess; its keys, or None when it is there already."""
+        ids, now = self._kit.ids, self._kit.clock.now()
+        user_id, key_id = model.unique_id(ids, "AIDA"), model.access_key_id(ids, "AKIA", account_id)
+        secret = ids.token(40, model.SECRET)
+        sealed = self._kit.sealer.seal(secret.encode("ascii"), key_context(key_id))
+
+        def make(tx: Tx) -> bool:
+            if entities.user(tx, account_id, "admin") is not None:
+                return False
+            entities.insert(tx, users, **new_user(user_id, account_id, "admin", "/", now))
+            policies.attach(tx, user_id, model.arn("policy", "aws", "/", "AdministratorAccess"))
+            keys.add(tx, AccessKey(key_id, user_id, account_id, "Active", sealed, now))
+            return True
+
+        return (key_id, secret) if self._kit.db.write(make) else None
+
+
+def user_principal(user: User, key_id: str = "") -> Principal:
+    """An IAM user as a principal."""
+    return Principal("user", user.account, arn_of(user), principal_id=user.id, name=user.name, access_key_id=key_id)
+
+
+def key_context(key_id: str) -> str:
+    """What an access key's secret is sealed to."""
+    return f"iam.access-key:{key_id}"
+
+
+def new_user(user_id: str, account: str, name: str, path: str, now: int) -> dict[str, Any]:
+    """The columns of a fresh user."""
+    return {
+        "id": user_id,
+        "account": account,
+        "name": name,
+        "path": path,
+        "created": now,
+        "boundary": "",
+        "tags": (),
+        "password": "",
+        "password_created": 0,
+        "password_reset": 0,
+        "password_used": 0,
+    }
+
+
+def _git_user(tx: Tx, user_name: str) -> tuple[str, User | None]:
+    found = keys.credential_named(tx, user_name)
+    if found is None or found.status != "Active" or found.service != "codecommit.amazonaws.com":
+        return "", None
+    return found.password, entities.user_by_id(tx, found.user_id)
+
+
+def _touched(tx: Tx, used: str, now: int, service: str, region: str) -> None:
+    if used.startswith("AKIA"):
+        keys.touch_key(tx, used, now, service, region)
+    else:
+        keys.touch_role(tx, used, now, region)
+
+
+def _account_in(arn: str) -> str:
+    found = _ARN.match(arn)
+    return found.group(1) if found else ""

@@ -1,0 +1,44 @@
+"""CodeCommit: git repositories behind AWS's API and behind git itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codeyard.contract import Part
+from codeyard.engine import Kit
+from codeyard.git.catfile import CatFiles
+from codeyard.git.command import Git
+from codeyard.services.codecommit import refs, store
+from codeyard.services.codecommit.access import ACCESS, with_resource_tags
+from codeyard.services.codecommit.api import CodeCommit, Rooms
+from codeyard.services.codecommit.errors import error_for
+from codeyard.services.codecommit.refs import RefChanges
+from codeyard.services.codecommit.repositories import LocalRepositories
+
+__all__ = ["part"]
+
+
+def part(kit: Kit) -> Part:
+    """CodeCommit over repositories in the data folder."""
+    git = Git(kit.data_dir / "git" / "home")
+    objects = CatFiles(git, kit.clock.now)
+    repositories = LocalRepositories(kit.data_dir / "git" / "repositories", git, objects)
+    changes = RefChanges(kit, git, repositories)
+
+    def remove(token: str, payload: dict[str, Any]) -> None:
+        repositories.remove(payload["repositoryId"])
+
+    def start() -> None:
+        git.prepare()
+        changes.settle_all()
+
+    return Part(
+        service="codecommit",
+        api=CodeCommit(Rooms(kit, git, objects, repositories, changes)),
+        access=with_resource_tags(ACCESS, lambda arn: kit.db.read(lambda tx: store.tags_by_arn(tx, arn))),
+        errors=error_for,
+        doors=frozenset({"GitPull", "GitPush"}),
+        reconcilers={refs.SETTLE: changes.settle_lapsed},
+        effects={refs.HEAD: changes.align_head, "codecommit.remove": remove},
+        on_start=start,
+    )

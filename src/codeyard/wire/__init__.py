@@ -1,0 +1,1 @@
+"""AWS's protocols from botocore's models: nothing here knows a service beyond what its model says."""

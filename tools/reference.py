@@ -1,0 +1,96 @@
+"""Writes docs/reference from the code: `make docs`. tests/unit/test_reference.py fails when the pages are out of date."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from codeyard.cli import main as cli
+from codeyard.engine.crash import POINTS
+from codeyard.gateway.rules import DATA_EVENTS, NEEDS_NO_PERMISSION
+from codeyard.main import Options, Yard
+from codeyard.wire.services import ENABLED
+
+ROOT = Path(__file__).resolve().parent.parent / "docs" / "reference"
+_MADE = "<!-- Written by `make docs`; do not edit. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    """Every page's text by file name."""
+    with tempfile.TemporaryDirectory() as folder:
+        yard = Yard(Options(data=Path(folder)))
+        try:
+            operations = _operations(yard)
+        finally:
+            yard.close()
+    return {"operations.md": operations, "cli.md": _cli(), "trail.md": _trail(), "crash-points.md": _crash_points()}
+
+
+def _operations(yard: Yard) -> str:
+    lines = ["# Operations", "", "What is not listed as built answers HTTP 501 `NotImplemented`.", ""]
+    parts = {part.service: part for part in yard.parts}
+    for service in sorted({*ENABLED, *parts}):
+        names = list(yard.models.service(service).operation_names)
+        built = set(yard.gateway.registry.built(service)) if service in parts else set()
+        doors = sorted(parts[service].doors) if service in parts else []
+        lines += [f"## {service}", "", f"{len(built & set(names))} of {len(names)} operations are built.", ""]
+        if built:
+            lines += [", ".join(n for n in names if n in built), ""]
+        if doors:
+            lines += [f"Doors beside the model: {', '.join(doors)}.", ""]
+    return _MADE + "\n".join(lines)
+
+
+def _cli() -> str:
+    lines = ["# The command line", ""]
+    context = click.Context(cli, info_name="codeyard")
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        if command is not None:
+            lines += _help(command, f"codeyard {name}", context)
+    return _MADE + "\n".join(lines)
+
+
+def _help(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    lines = [f"## {name}", "", "```", command.get_help(context), "```", ""]
+    if isinstance(command, click.Group):
+        for sub in command.list_commands(context):
+            found = command.get_command(context, sub)
+            if found is not None:
+                lines += _help(found, f"{name} {sub}", parent)
+    return lines
+
+
+def _trail() -> str:
+    lines = [
+        "# The trail",
+        "",
+        "Every call is recorded: a mutation in its own transaction, a refusal or a failed mutation before its answer, a",
+        "successful read within 200 ms. Reads that were answered in the last 200 ms before a kill -9 may be missing.",
+        "",
+        "## Operations that need no permission",
+        "",
+        *(f"- `{service}:{name}`: {source}" for (service, name), source in sorted(NEEDS_NO_PERMISSION.items())),
+        "",
+        "## Data events: a success is not on the trail of management events, a refusal is",
+        "",
+        *(f"- `{service}`: {', '.join(sorted(names))}" for service, names in sorted(DATA_EVENTS.items())),
+        "",
+    ]
+    return _MADE + "\n".join(lines)
+
+
+def _crash_points() -> str:
+    lines = ["# Crash points", "", "Where tests kill the process (`CODEYARD_CRASH_AT=name`) to show that nothing answered is lost.", ""]
+    lines += [f"- `{name}`: {meaning}" for name, meaning in sorted(POINTS.items())]
+    return _MADE + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    ROOT.mkdir(parents=True, exist_ok=True)
+    for file, text in pages().items():
+        (ROOT / file).write_text(text)
+        click.echo(f"docs/reference/{file}")
