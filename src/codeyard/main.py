@@ -15,6 +15,8 @@ from typing import Any
 import prometheus_client
 import uvicorn
 
+from codeyard.console.app import HOSTS, Console
+from codeyard.console.changes import Changes
 from codeyard.contract import Clock, Ids, Part
 from codeyard.edge import tls
 from codeyard.edge.admin import Admin
@@ -93,7 +95,7 @@ class Yard:
         self.parts: tuple[Part, ...] = (
             iam.part(self.kit),
             sts.part(self.kit, self.identity),
-            s3.part(self.kit),
+            s3.part(self.kit, reserved=self.kit.settings.reserved_bucket_names),
             eventbridge.part(self.kit),
             sns.part(self.kit),
             cloudwatch_logs.part(self.kit),
@@ -143,6 +145,18 @@ class Yard:
             "console": self.console_url,
             "ca": str(self.options.data / "ca.pem"),
         }
+
+    def enrol_local_runner(self) -> None:
+        """Give the runner beside this server its identity and tell it where the server is."""
+        principal = self.identity.user(self.options.account, "admin")
+        assert principal is not None
+        admin = self.gateway.client(principal, self.options.account, self.options.region)
+        keys = codebuild.enrol(admin.call, "codeyard-runner-local")
+        folder = self.options.data / "runner"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        work = str(folder / "work")
+        found = {"endpoint": self.endpoint, "region": self.options.region, "work": work, **keys}
+        _write_private(folder / "local.json", json.dumps(found))
 
     def serve(self, ready: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
         """Open, serve until SIGTERM or SIGINT, close. `ready` is told what endpoint.json says, once it is written."""
@@ -196,12 +210,20 @@ class Yard:
             ids=self.ids,
             region=self.options.region,
         )
+        self.console = Console(
+            self.gateway,
+            self.identity,
+            Changes(self.db, ("outbox", "effects", "dirty", "logs")),
+            region=self.options.region,
+            account=self.options.account,
+            url=self.console_url,
+        )
         git = GitHttp(self.gateway, self.identity, self.options.region, self.kit)
         admin = Admin(
             {"console-link": self._console_link, "account": self._create_account},
             prometheus_client.generate_latest,
         )
-        return Front(aws=self.aws, git=git, admin=admin, console=None, console_hosts=frozenset({"console.localhost"}))
+        return Front(aws=self.aws, git=git, admin=admin, console=self.console, console_hosts=frozenset(HOSTS))
 
     def _settings(self) -> Settings:
         return Settings(
@@ -233,7 +255,10 @@ class Yard:
         return {"access_key_id": made[0], "secret_access_key": made[1]}
 
     def _console_link(self, asked: dict[str, Any]) -> dict[str, Any]:
-        raise ValueError("this server runs without its console")
+        principal = self.identity.user(self.options.account, asked.get("user", "admin"))
+        if principal is None:
+            raise ValueError(f"there is no user {asked.get('user')} in account {self.options.account}")
+        return {"url": self.console.one_time_link(principal)}
 
     def _names(self) -> list[str]:
         host, region = self.options.host, self.options.region

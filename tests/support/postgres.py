@@ -103,7 +103,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def opened(url: str, clock: Clock | None = None) -> Database:
     """The database with every table of the imported modules."""
     db = open_database(url, clock or SystemClock(), SystemIds())
-    db.create_all()  # type: ignore[attr-defined]
+    db.create_all()
     return db
 
 

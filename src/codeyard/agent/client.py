@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from codeyard.agent.config import Config, Keys
@@ -37,6 +37,7 @@ class CommandClient:
         self._config = config
         self._url = urllib.parse.urlsplit(config.endpoint)
         self._connection: http.client.HTTPConnection | None = None
+        self._interrupted = False
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """One operation; CallError when refused, OSError or HTTPException when the server is not there."""
@@ -64,6 +65,14 @@ class CommandClient:
             if answer.status != 200:
                 raise _refusal(answer.status, answer.read(65536))
             yield (answer.headers.get("etag") or "").strip('"'), iter(lambda: answer.read(_CHUNK), b"")
+
+    def interrupt(self) -> None:
+        """Break off the call under way, from a signal handler or another thread; there will be no other."""
+        self._interrupted = True
+        sock = self._connection.sock if self._connection is not None else None
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Drop the connection."""
@@ -93,7 +102,7 @@ class CommandClient:
             return self._once(method, target, headers, body)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self.close()
-            if not kept:
+            if not kept or self._interrupted:
                 raise
             return self._once(method, target, headers, body)  # a kept connection that the server closed meanwhile
 

@@ -29,7 +29,7 @@ def open_envelope(payload: str, certificate: str) -> bytes:
     try:
         content, attributes, signature = _read(_der(payload))
         digest = _digest_in(attributes)
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, StopIteration) as error:
         raise EnvelopeError("The deployment specification is not a signed envelope") from error
     if not hmac.compare_digest(hashlib.sha256(content).digest(), digest):
         raise EnvelopeError("The deployment specification is not what was signed")

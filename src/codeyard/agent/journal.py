@@ -64,6 +64,11 @@ class Journal:
         _sync(self._folder)
         return entry
 
+    def drop(self, entry: Entry) -> None:
+        """Forget an entry of which nothing was begun."""
+        self._path(entry.deployment, entry.event).unlink(missing_ok=True)
+        _sync(self._folder)
+
     def open_entries(self) -> list[Entry]:
         """Entries that the server has not been told the end of, oldest first; forgets those long told."""
         found = []

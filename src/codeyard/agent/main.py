@@ -30,6 +30,7 @@ _PAYLOAD = 8192
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 _HELD = 0.5
 _UNKNOWN = 5
+_COMMAND = ("HostCommandIdentifier", "CommandName", "DeploymentExecutionId", "HostIdentifier")
 
 
 class Agent:
@@ -40,11 +41,14 @@ class Agent:
         self._client = CommandClient(config)
         self._journal = Journal(config.deployment_root / "ongoing-deployment")
         self._stop = threading.Event()
+        self._idle = False
         self._executor = Executor(config, self._client, self._journal, self._stop.is_set)
 
     def stop(self) -> None:
-        """Ask it to end."""
+        """Ask it to end; a poll that is held is broken off."""
         self._stop.set()
+        if self._idle:
+            self._client.interrupt()
 
     def run(self, *, once: bool = False) -> None:
         """First what an earlier process left open, then poll: for ever, or (`once`) until nothing waits."""
@@ -52,7 +56,9 @@ class Agent:
             self._resume(entry)
         while not self._stop.is_set():
             asked = time.monotonic()
+            self._idle = True
             command = self._insist(lambda: self._client.call("PollHostCommand", HostIdentifier=self._me))
+            self._idle = False
             if command is not None and command.get("HostCommand"):
                 self._handle(command["HostCommand"])
             elif once:
@@ -66,16 +72,16 @@ class Agent:
         return self._config.host_identifier
 
     def _handle(self, command: dict[str, Any]) -> None:
-        if command["HostIdentifier"] not in self._me:
-            log.error("a command for another host was refused")
+        command_id, event, execution, host = (str(command.get(name, "")) for name in _COMMAND)
+        if not event.isalnum() or not host or host not in self._me:
+            log.error("a command that is not for this host was refused")
             return
-        command_id, event = command["HostCommandIdentifier"], command["CommandName"]
         try:
-            spec = self._specification(command["DeploymentExecutionId"])
+            spec = self._specification(execution)
         except (EnvelopeError, SpecificationError) as error:
             self._tell(command_id, Result(_UNKNOWN, "", str(error)))
             return
-        if spec is None or not event.isalnum():
+        if spec is None:
             return
         known = self._journal.find(spec.deployment, event)
         if known is not None and known.state != "taken":
@@ -95,7 +101,7 @@ class Agent:
         )
         if answer is None or answer.get("CommandStatus") in ("Succeeded", "Failed"):
             if not self._stop.is_set():
-                self._journal.put(entry, state="told")
+                self._journal.drop(entry)  # nothing ran: the event may come again under another command
             return
         entry = self._journal.put(entry, state="begun")
         self._finish(entry, lambda: self._executor.perform(entry, spec))
@@ -138,10 +144,10 @@ class Agent:
         )
         if answer is None:
             return None
-        envelope = answer["DeploymentSpecification"]["GenericEnvelope"]
+        envelope = (answer.get("DeploymentSpecification") or {}).get("GenericEnvelope") or {}
         if envelope.get("Format") != "PKCS7/JSON":
             raise EnvelopeError(f"Specifications of format {envelope.get('Format')} are refused")
-        return specification.read(open_envelope(envelope["Payload"], self._config.signer_certificate))
+        return specification.read(open_envelope(str(envelope.get("Payload")), self._config.signer_certificate))
 
     def _tell(self, command: str, result: Result) -> None:
         status = "Succeeded" if result.ok else "Failed"

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 
 from codeyard.contract import AwsError, Clock, Ids, Origin, Principal
 from codeyard.edge.asgi import ASGIScope, Receive, Send, chunks, head_of, reply
-from codeyard.edge.git_pump import Gate, Pump, Spool, begin
+from codeyard.edge.git_pump import Answer, Gate, Pump, Spool, begin, patient
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
 from codeyard.gateway.ports import Identity
@@ -40,7 +40,6 @@ _NO_CACHE = (
     ("expires", "Fri, 01 Jan 1980 00:00:00 GMT"),
     ("pragma", "no-cache"),
 )
-_TEXT = ("content-type", "text/plain; charset=utf-8")
 MAX_FETCH_REQUEST = 64 * 1024 * 1024
 MAX_PUSH = 4 * 1024**3
 KEEP_ALIVE_S = 5.0
@@ -98,24 +97,24 @@ class GitHttp:
     def __init__(self, gateway: Gateway, identity: Identity, region: str, kit: DoorKit) -> None:
         self._gateway, self._identity, self._region, self._kit = gateway, identity, region, kit
         self._pool = Pool("git", 16)
-        self._pulls, self._pushes = Gate(48, 24), Gate(8, 4)
+        self._pulls, self._arrivals, self._pushes = Gate(48, 24), Gate(64, 16), Gate(8, 4)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; refusals as plain text, which git shows."""
-        request_id = self._kit.ids.uuid()
+        request_id, answer = self._kit.ids.uuid(), Answer(send)
         try:
-            await self._serve(scope, receive, send, request_id)
+            await self._serve(scope, receive, answer, request_id)
         except _Refused as refused:
-            await reply(send, refused.status, [_TEXT, *refused.headers], f"{refused.message}\n".encode())
+            await answer.refuse(refused.status, refused.message, refused.headers)
         except (BadBody, ProtocolError) as error:
-            await reply(send, 400, [_TEXT], f"{error}\n".encode())
+            await answer.refuse(400, str(error))
         except AwsError as error:
-            await reply(send, _status(error), [_TEXT], f"{error.message or error.code}\n".encode())
-        except ConnectionError:
-            return
+            await answer.refuse(_status(error), error.message or error.code)
+        except (ConnectionError, TimeoutError):
+            return  # the client left or sleeps; the server closes the connection
         except Exception:  # a fault of ours must still be an answer, without its trace
             log.exception("fault at the git door, request %s", request_id)
-            await reply(send, 500, [_TEXT], f"An internal fault; request id {request_id}.\n".encode())
+            await answer.refuse(500, f"An internal fault; request id {request_id}.")
 
     def close(self) -> None:
         """End the threads."""
@@ -142,14 +141,14 @@ class GitHttp:
     async def _authenticate(self, head: Head, path: str, region: str) -> Principal:
         user, password = _basic(head.headers.get("authorization", ""))
         if _KEY_ID.match(user):
-            return self._verify_signed(user, password, head, path, region)
+            return await self._pool.run(lambda: self._verify_signed(user, password, head, path, region))
         principal = await self._pool.run(lambda: self._identity.git_credential(user, password))
         if principal is None:
             raise _Refused(403, "The Git credentials are not valid.")
         return principal
 
     def _verify_signed(self, user: str, password: str, head: Head, path: str, region: str) -> Principal:
-        """The password of the credential helper is a signature over the path and the host, with or without port."""
+        """The credential helpers' password signs the path and the host, one with and the other without its port."""
         key_id, token = sigv4.split_git_username(user)
         try:
             credential = self._identity.credential(key_id, token)
@@ -177,14 +176,14 @@ class GitHttp:
         await reply(send, 200, _headers(f"{service}-advertisement"), answer["pipe"])
 
     async def _pull(self, request: _Request, receive: Receive, send: Send) -> None:
-        body = plain_body(chunks(receive), _encoding(request.head), MAX_FETCH_REQUEST)
+        body = plain_body(patient(chunks(receive)), _encoding(request.head), MAX_FETCH_REQUEST)
         inv = request.invocation("GitPull", {"protocolVersion": _protocol(request.head)})
         async with self._pulls.enter(request.repository):
             answer = await self._pool.run(lambda: self._gateway.invoke(inv))
             await Pump(answer["pipe"], body, receive).run(send, _headers("git-upload-pack-result"))
 
     async def _push(self, request: _Request, receive: Receive, send: Send) -> None:
-        body = plain_body(chunks(receive), _encoding(request.head), MAX_PUSH)
+        body = plain_body(patient(chunks(receive)), _encoding(request.head), MAX_PUSH)
         head, taken = await _read_head(body)
         references = [{"commit": command.new, "ref": command.ref} for command in head.commands]
         inv = request.invocation("GitPush", {"references": references} if references else {"advertise": True})
@@ -197,6 +196,7 @@ class GitHttp:
             await _reply_report(send, _refusal(head, error, "not authorized"))
             return
         async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._arrivals.enter(request.repository))
             spool = stack.enter_context(Spool(self._kit.data_dir / "git" / "incoming"))
             await spool.fill(taken, body)
             await stack.enter_async_context(self._pushes.enter(request.repository))

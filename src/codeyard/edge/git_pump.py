@@ -8,18 +8,47 @@ import fcntl
 import os
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, MutableMapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from codeyard.contract import AwsError, GitPipe
-from codeyard.edge.asgi import Receive, Send
+from codeyard.edge.asgi import Receive, Send, reply
 from codeyard.git.inflate import BadBody
 
 CHUNK = 256 * 1024
 PIPE = 1024 * 1024
 IN_MEMORY = 1024 * 1024
 STALL_S = 300.0
+TEXT = ("content-type", "text/plain; charset=utf-8")
+
+
+class Answer:
+    """`send`, remembering whether the answer has begun: one that has can only be broken off."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._begun = send, False
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        """Send one ASGI message."""
+        self._begun = True
+        await self._send(message)
+
+    async def refuse(self, status: int, message: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Answer with a line of text, which git shows to its user."""
+        if not self._begun:
+            await reply(self._send, status, [TEXT, *headers], f"{message}\n".encode())
+
+
+async def patient(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks; TimeoutError when the next one takes longer than five minutes."""
+    while True:
+        async with asyncio.timeout(STALL_S):
+            try:
+                part = await anext(parts)
+            except StopAsyncIteration:
+                return
+        yield part
 
 
 class Gate:
@@ -124,7 +153,7 @@ class Pump:
             complete = await self._send_all(stdout, send, headers, feeding)
         finally:
             feeding.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError, BadBody):
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError, TimeoutError, BadBody):
                 await feeding
             rest = await asyncio.shield(self._loop.run_in_executor(None, self._pipe.finish, complete))
         await send({"type": "http.response.body", "body": rest})

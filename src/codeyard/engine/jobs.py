@@ -82,6 +82,10 @@ class Jobs:
         stmt = sa.update(jobs).where(jobs.c.state == "leased", jobs.c.lease_until < until)
         self._db.write(lambda tx: tx.execute(stmt.values(lease_until=until)) and None)
 
+    def open(self) -> None:
+        """Let workers wait again, after `close`."""
+        self._closed = False
+
     def close(self) -> None:
         """Let everyone who waits go with nothing."""
         self._closed = True

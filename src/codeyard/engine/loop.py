@@ -122,6 +122,7 @@ class Engine:
     def start(self) -> None:
         """Give leases a grace (workers could not reach a server that was down), then run in threads."""
         self._ended.clear()
+        self._kit.jobs.open()
         self._kit.jobs.extend_all(LEASE_GRACE)
         for pump in self._pumps:
             pump.start()

@@ -14,6 +14,7 @@ _CONFIG = """\
 \tfilemode = true
 \tbare = true
 \tfsync = committed
+\tbigFileThreshold = 16m
 \thooksPath = {hooks}
 \tlogAllRefUpdates = false
 [gc]
@@ -26,7 +27,7 @@ _CONFIG = """\
 \tdenyDeleteCurrent = refuse
 \tdenyNonFastForwards = false
 \tmaxInputSize = {max_input}
-\tunpackLimit = 200
+\tunpackLimit = 20
 \tadvertisePushOptions = false
 [transfer]
 \thideRefs = refs/codeyard
@@ -40,7 +41,7 @@ _CONFIG = """\
 [protocol]
 \tallow = never
 [pack]
-\tthreads = 1
+\tthreads = 2
 \twriteBitmapHashCache = true
 [repack]
 \twriteBitmaps = true

@@ -36,13 +36,16 @@ class Database(Protocol):
     def create(self) -> None:
         """Bring the tables to this program's version; one process at a time."""
 
+    def create_all(self) -> None:
+        """Make every table that the imported modules name, without migrations (tests)."""
+
     def close(self) -> None:
         """Let go of every connection."""
 
 
 def throttled(what: str) -> AwsError:
     """The answer when a bounded wait ran out."""
-    return AwsError("ThrottlingException", f"Rate exceeded: {what}; try again.", status=429)
+    return AwsError("ThrottlingException", f"Rate exceeded: {what}; try again.", status=400)
 
 
 def open_database(url_or_path: str | Path, clock: Clock, ids: Ids) -> Database:

@@ -41,15 +41,25 @@ class FileWriter:
         """Take more bytes."""
         self._digests.update(data)
         self._size += len(data)
-        self._kept += data
-        if len(self._kept) > FRAME:
-            self._seal_full()
+        with memoryview(data) as view:
+            start = 0
+            if self._kept:
+                start = FRAME - len(self._kept)
+                self._kept += view[:start]
+                if start >= len(view):
+                    return
+                self._seal(self._kept)
+                self._kept.clear()
+            while len(view) - start > FRAME:
+                self._seal(view[start : start + FRAME])
+                start += FRAME
+            self._kept += view[start:]
 
     def commit(self) -> Staged:
         """Make the blob durable and say what it is."""
         assert_not_writing("a blob")
         try:
-            self._file.write(self._cipher.seal(self._number, bytes(self._kept), True))
+            self._file.write(self._cipher.seal(self._number, self._kept, True))
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
@@ -66,14 +76,9 @@ class FileWriter:
         with suppress(FileNotFoundError):
             self._part.unlink()
 
-    def _seal_full(self) -> None:
-        whole = (len(self._kept) - 1) // FRAME
-        with memoryview(bytes(self._kept[: whole * FRAME])) as plain:
-            for index in range(whole):
-                piece = plain[index * FRAME : (index + 1) * FRAME]
-                self._file.write(self._cipher.seal(self._number, piece, False))  # type: ignore[arg-type]
-                self._number += 1
-        del self._kept[: whole * FRAME]
+    def _seal(self, plain: bytearray | memoryview) -> None:
+        self._file.write(self._cipher.seal(self._number, plain, False))
+        self._number += 1
 
 
 class SealedFile(io.RawIOBase):

@@ -27,7 +27,7 @@ class FrameCipher:
     def __init__(self, key: bytes, blob_id: str) -> None:
         self._cipher, self._id = AESGCM(key), blob_id.encode()
 
-    def seal(self, number: int, plain: bytes, last: bool) -> bytes:
+    def seal(self, number: int, plain: bytes | bytearray | memoryview, last: bool) -> bytes:
         """Ciphertext and tag of one frame."""
         return self._cipher.encrypt(number.to_bytes(12, "big"), plain, self._context(number, last))
 

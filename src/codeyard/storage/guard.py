@@ -18,7 +18,7 @@ def writing() -> bool:
     return _writing.get()
 
 
-def assert_not_writing(what: str) -> None:
+def assert_not_writing(what: str = "a call") -> None:
     """Raise WriteGuardError when `what` is tried inside a write function."""
     if _writing.get():
         raise WriteGuardError(f"{what} inside a write function: do it before the write, or as an effect after it")

@@ -32,6 +32,7 @@ ATTEMPTS = 14
 POOL = 12
 WAIT_S = 10.0
 AGAIN = ("40001", "40P01")
+DUPLICATE, DUPLICATE_ATTEMPTS = "23505", 2
 
 
 class PostgresDatabase:
@@ -65,7 +66,7 @@ class PostgresDatabase:
             try:
                 tx, result = self._attempt(fn)
             except (sa.exc.DBAPIError, psycopg.Error) as error:
-                if _state(error) not in AGAIN:
+                if not _worth_another(error, attempt):
                     raise
                 time.sleep(random.random() * 0.002 * (1 << min(attempt, 7)))
                 continue
@@ -223,6 +224,12 @@ def _engine(url: str, isolation: IsolationLevel, read_only: bool, pool: int, wai
         dbapi.read_only = read_only
 
     return engine
+
+
+def _worth_another(error: BaseException, attempt: int) -> bool:
+    """Collisions are; a duplicate key too, at first: its row may have come since the function looked for it."""
+    state = _state(error)
+    return state in AGAIN or (state == DUPLICATE and attempt < DUPLICATE_ATTEMPTS)
 
 
 def _state(error: BaseException) -> str:

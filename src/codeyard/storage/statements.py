@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
+from codeyard.storage.prepared import Preparer
+
 Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
@@ -20,6 +22,7 @@ class Statements:
         self._texts: dict[str, str] = {}
         self._compiled: dict[Key, tuple[str, tuple[str, ...] | None] | None] = {}
         self._qmark = dialect.paramstyle == "qmark"
+        self.prepared = Preparer()
 
     def text(self, sql: str) -> str:
         """SQL with the driver's own placeholders."""

@@ -81,17 +81,34 @@ class Tx:
         """Run a Core statement; read its rows before the function returns."""
         return self._conn.execute(stmt, params)
 
-    def one(self, stmt: sa.Executable, params: Any = None) -> Row | None:
-        """The first row, or None."""
-        return self._conn.execute(stmt, params).first()
+    def one(self, stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> Row | None:
+        """The first row, or None. A statement kept in a module and given parameters is run the fast way."""
+        if params is None:
+            return self._conn.execute(stmt).first()
+        known = self._statements.prepared.find(stmt)
+        if known is None:
+            return self._learned(stmt, params).first()
+        data = known.run(self._raw, params).fetchone()
+        return None if data is None else known.row(data)
 
-    def all(self, stmt: sa.Executable, params: Any = None) -> list[Row]:
+    def all(self, stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> list[Row]:
         """Every row."""
-        return list(self._conn.execute(stmt, params).all())
+        if params is None:
+            return list(self._conn.execute(stmt).all())
+        known = self._statements.prepared.find(stmt)
+        if known is None:
+            return list(self._learned(stmt, params).all())
+        return [known.row(data) for data in known.run(self._raw, params).fetchall()]
 
-    def scalar(self, stmt: sa.Executable, params: Any = None) -> Any:
+    def scalar(self, stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> Any:
         """The first column of the first row, or None."""
-        return self._conn.execute(stmt, params).scalar()
+        row = self.one(stmt, params)
+        return None if row is None else row[0]
+
+    def _learned(self, stmt: sa.Executable, params: Mapping[str, Any]) -> sa.CursorResult[Any]:
+        result = self._conn.execute(stmt, params)
+        self._statements.prepared.learn(stmt, params, result)
+        return result
 
     def sql(self, text: str, params: tuple[Any, ...] = ()) -> Any:
         """Run plain SQL with `?` placeholders straight on the driver (hot paths); returns its cursor."""

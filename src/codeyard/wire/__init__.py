@@ -1,1 +1,1 @@
-"""AWS's protocols from botocore's models: nothing here knows a service beyond what its model says."""
+"""AWS's wire protocols from botocore's models: requests in, answers out, signatures. Knows no service."""

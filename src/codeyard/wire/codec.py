@@ -1,159 +1,126 @@
-"""The wire's front: HTTP to parameters, answers and errors to HTTP, in every protocol, compiled at first use."""
+"""The wire's facade: requests to parameters, answers and errors to HTTP, constraints to violations."""
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import cbor2
-import orjson
-
 from codeyard.contract import AwsError, Staged, Violation
-from codeyard.wire import errors, forms
+from codeyard.wire.compiler import Compiler
+from codeyard.wire.faults import Faults
 from codeyard.wire.http import Head, HttpAnswer
 from codeyard.wire.models import Models
-from codeyard.wire.problems import unreadable
-from codeyard.wire.rest import RestReader, RestWriter
+from codeyard.wire.protocols import Codec, Protocols
 from codeyard.wire.routing import Route
-from codeyard.wire.trees import Trees
+from codeyard.wire.strict import Strict
 from codeyard.wire.validate import Validator
-from codeyard.wire.xml import Xml
 
-Parse = Callable[[Route, Head, "bytes | Staged"], dict[str, Any]]
-Answer = Callable[[Mapping[str, Any], str], HttpAnswer]
+
+def _random_token() -> str:
+    return str(uuid.uuid4())
 
 
 class Wire:
-    """Parses, validates and answers for every enabled service. `strict` makes wrong answers raise (tests set it)."""
+    """All protocols over the models. Compiled per operation at first use; thread-safe.
 
-    def __init__(self, models: Models, token: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
-        self.models = models
+    `token` fills idempotency tokens that a client left out (None: they stay out). `strict`, for tests, makes
+    answers raise where they are not what the model says.
+    """
+
+    def __init__(self, models: Models, token: Callable[[], str] | None = _random_token) -> None:
+        self._models, self._token = models, token
         self.strict = False
-        self._json = Trees(cbor=False, strict=self._is_strict, token=token)
-        self._cbor = Trees(cbor=True, strict=self._is_strict, token=token)
-        self._xml = Xml(strict=self._is_strict, token=token)
-        self._forms = forms.Forms(token)
-        self._validator = Validator()
-        self._parsers: dict[tuple[str, str, str], Parse] = {}
-        self._answers: dict[tuple[str, str, str], Answer] = {}
+        self._protocols, self._faults = Protocols(models), Faults(models)
+        self._codecs: dict[tuple[str, str, str], Codec] = {}
+        self._tokens: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._checks: dict[tuple[str, str, bool], Any] = {}
+        self._compilers: dict[tuple[str, type[Compiler]], Compiler] = {}
+        self._lock = threading.RLock()
 
     def parse(self, route: Route, head: Head, body: bytes | Staged) -> dict[str, Any]:
-        """The operation's parameters in Python's types; AwsError where the request cannot be read."""
-        key = (route.service, route.operation or "", route.protocol)
-        parse = self._parsers.get(key)
-        if parse is None:
-            parse = self._parsers[key] = self._parser(*key)
-        return parse(route, head, body)
+        """The request's parameters as boto3 would take them; SerializationException (S3: MalformedXML) otherwise."""
+        operation = _operation(route)
+        try:
+            params = self._codec(route.service, operation, route.protocol).read(head, route.labels, body)
+        except (ValueError, TypeError, OverflowError, RecursionError, KeyError, AttributeError) as error:
+            # What a hostile body can provoke in a reader is its own fault, never ours.
+            raise _unreadable(route, error) from error
+        for name in self._tokens_of(route.service, operation):
+            if self._token is not None and params.get(name) is None:
+                params[name] = self._token()
+        return params
 
     def violation(self, service: str, operation: str, params: Mapping[str, Any]) -> Violation | None:
-        """The first constraint of the model that the parameters break."""
-        shape = self.models.operation(service, operation).input_shape
-        return self._validator.check(shape)(params, ()) if shape is not None else None
+        """The first constraint of the operation's input that the parameters break."""
+        check = self._check(service, operation, outward=False)
+        found: Violation | None = check(params, ()) if check is not None else None
+        return found
 
-    def streams_in(self, service: str, operation: str) -> bool:
-        """Whether the operation's request body is a stream."""
-        return bool(operation) and self.models.operation(service, operation).has_streaming_input
+    def answer(self, route: Route, answer: Mapping[str, Any] | None, request_id: str) -> HttpAnswer:
+        """An operation's answer as HTTP."""
+        operation = _operation(route)
+        if self.strict:
+            self.check_answer(route.service, operation, answer or {})
+        return self._codec(route.service, operation, route.protocol).write(answer or {}, request_id)
 
-    def answer(self, route: Route, answer: Mapping[str, Any], request_id: str) -> HttpAnswer:
-        """The answer in the request's protocol."""
-        key = (route.service, route.operation or "", route.protocol)
-        write = self._answers.get(key)
-        if write is None:
-            write = self._answers[key] = self._writer(*key)
-        return write(answer, request_id)
+    def check_answer(self, service: str, operation: str, answer: Mapping[str, Any]) -> None:
+        """Raise NotInModel where an answer is not what the model says."""
+        check = self._check(service, operation, outward=True)
+        if check is not None:
+            check(answer, operation)
 
     def error(self, route: Route, error: AwsError, request_id: str) -> HttpAnswer:
-        """The error in the request's protocol, with the model's status, code and members."""
-        model = self.models.service(route.service)
-        trees = self._cbor if route.protocol == "cbor" else self._json
-        return errors.answer(model, route.protocol, error, request_id, trees, self._xml)
+        """An error as HTTP, in the route's protocol's own form."""
+        return self._faults.write(route, error, request_id)
 
-    def _is_strict(self) -> bool:
-        return self.strict
+    def streams_in(self, service: str, operation: str) -> bool:
+        """Whether the request's body is a stream that becomes a Staged."""
+        shape = self._models.operation(service, operation).input_shape
+        payload = shape.serialization.get("payload") if shape is not None else None
+        return payload is not None and bool(shape.members[payload].serialization.get("streaming"))
 
-    def _parser(self, service: str, operation: str, protocol: str) -> Parse:
-        model = self.models.operation(service, operation)
-        shape = model.input_shape
-        if shape is None:
-            return lambda route, head, body: {}
-        if protocol == "query":
-            read_form = self._forms.reader(shape)
-            return lambda route, head, body: read_form(forms.fields(_bytes(body), head.query))
-        if protocol == "cbor":
-            read_cbor = self._cbor.reader(shape)
-            return lambda route, head, body: read_cbor(_load_cbor(_bytes(body)))
-        if protocol.startswith("json"):
-            read_json = self._json.reader(shape)
-            return lambda route, head, body: read_json(load_json(_bytes(body)))
-        reader = RestReader(model, self._json if protocol == "rest-json" else self._xml)
-        return lambda route, head, body: reader.read(route.labels, head, body)
+    def _codec(self, service: str, operation: str, protocol: str) -> Codec:
+        found = self._codecs.get((service, operation, protocol))
+        if found is None:
+            with self._lock:
+                found = self._protocols.codec(service, operation, protocol)
+                self._codecs[(service, operation, protocol)] = found
+        return found
 
-    def _writer(self, service: str, operation: str, protocol: str) -> Answer:
-        model = self.models.operation(service, operation)
-        if protocol == "query":
-            return self._query_writer(model)
-        if protocol in ("rest-json", "rest-xml"):
-            return RestWriter(model, self._json if protocol == "rest-json" else self._xml, lambda: self.strict).write
-        shape = model.output_shape
-        if protocol == "cbor":
-            tree = self._cbor.writer(shape) if shape is not None else dict
-            return lambda answer, request_id: HttpAnswer(200, _cbor_headers(request_id), cbor2.dumps(tree(answer)))
-        kind = "application/x-amz-json-1.0" if protocol == "json-1.0" else "application/x-amz-json-1.1"
-        if shape is None:
-            return lambda answer, request_id: HttpAnswer(200, _json_headers(kind, request_id), b"")
-        write = self._json.writer(shape)
-        return lambda answer, request_id: HttpAnswer(200, _json_headers(kind, request_id), orjson.dumps(write(answer)))
+    def _tokens_of(self, service: str, operation: str) -> tuple[str, ...]:
+        found = self._tokens.get((service, operation))
+        if found is None:
+            shape = self._models.operation(service, operation).input_shape
+            members = shape.members if shape is not None else {}
+            found = tuple(n for n, member in members.items() if member.metadata.get("idempotencyToken"))
+            self._tokens[(service, operation)] = found
+        return found
 
-    def _query_writer(self, model: Any) -> Answer:
-        name, shape = model.name, model.output_shape
-        namespace = model.service_model.metadata.get("xmlNamespace", "")
-        wrapper = shape.serialization.get("resultWrapper") if shape is not None else None
-        write = self._xml.writer(shape) if shape is not None else None
-
-        def answer(value: Mapping[str, Any], request_id: str) -> HttpAnswer:
-            out = [f'<{name}Response xmlns="{namespace}">']
-            if write is not None:
-                write(value, out, wrapper or f"{name}Result")
-            out.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>")
-            headers = [("content-type", "text/xml"), ("x-amzn-requestid", request_id)]
-            return HttpAnswer(200, headers, "".join(out).encode())
-
-        return answer
+    def _check(self, service: str, operation: str, *, outward: bool) -> Any:
+        key = (service, operation, outward)
+        if key not in self._checks:
+            with self._lock:
+                model = self._models.operation(service, operation)
+                shape = model.output_shape if outward else model.input_shape
+                kind: type[Compiler] = Strict if outward else Validator
+                compiler = self._compilers.setdefault((service, kind), kind())
+                self._checks[key] = compiler.compile(shape) if shape is not None else None
+        return self._checks[key]
 
 
-def load_json(body: bytes) -> Any:
-    """A JSON body; an empty one is an empty structure."""
-    if not body:
-        return {}
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as problem:
-        raise unreadable(f"The request body is not valid JSON: {problem}") from None
+def _operation(route: Route) -> str:
+    if route.operation is None:
+        raise AwsError("UnknownOperationException", "This service has no such operation.", status=404)
+    return route.operation
 
 
-def _load_cbor(body: bytes) -> Any:
-    if not body:
-        return {}
-    try:
-        return cbor2.loads(body)
-    except (cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError):
-        raise unreadable("The request body is not valid CBOR") from None
-
-
-def _bytes(body: bytes | Staged) -> bytes:
-    if isinstance(body, Staged):
-        raise unreadable("This operation takes no stream")
-    return body
-
-
-def _json_headers(kind: str, request_id: str) -> list[tuple[str, str]]:
-    return [("content-type", kind), ("x-amzn-requestid", request_id)]
-
-
-def _cbor_headers(request_id: str) -> list[tuple[str, str]]:
-    return [
-        ("content-type", "application/cbor"),
-        ("smithy-protocol", "rpc-v2-cbor"),
-        ("x-amzn-requestid", request_id),
-    ]
+def _unreadable(route: Route, error: Exception) -> AwsError:
+    if route.protocol == "rest-xml":
+        text = "The XML you provided was not well-formed or did not validate against our published schema"
+        return AwsError("MalformedXML", text, status=400)
+    if route.protocol == "query":
+        return AwsError("MalformedInput", "The request's parameters could not be read.", status=400)
+    detail = str(error) if type(error).__name__ == "Mistyped" else "A member is not of its type."
+    return AwsError("SerializationException", detail, status=400)

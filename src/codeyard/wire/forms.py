@@ -1,118 +1,99 @@
-"""The query protocol's way in: flat form fields become the shape's tree."""
+"""The query protocol's requests: form parameters such as Tags.member.1.Key become nested Python parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
-from codeyard.wire import scalars
-from codeyard.wire.problems import unreadable
-from codeyard.wire.trees import key_of
+from codeyard.wire import values
+from codeyard.wire.compiler import Closure, Compiler, Mistyped, is_member
+from codeyard.wire.http import query_pairs
 
-Node = dict[str, Any]
-_TEXT = ""
-Read = Callable[[Node], Any]
+_OWN = ""  # the key of a node's own text
+_MAX_DEPTH = 64
 
 
-def fields(body: bytes, query: str = "") -> Node:
-    """Form fields as a tree by their dots: `A.member.1.B=x` is {"A": {"member": {"1": {"B": {"": "x"}}}}}."""
-    try:
-        pairs = parse_qsl(body.decode("utf-8") if body else query, keep_blank_values=True, max_num_fields=20_000)
-    except (UnicodeDecodeError, ValueError):
-        raise unreadable("The request body is not a valid form") from None
-    root: Node = {}
-    for key, value in pairs:
+class FormReader(Compiler):
+    """From a tree of dotted names to Python parameters; a node is a dict with its own text under ''."""
+
+    def structure(self, shape: Any) -> Closure:
+        """The members that are there."""
+        members = [
+            (name, self._wire_name(member, name), self.compile(member))
+            for name, member in shape.members.items()
+            if is_member(member)
+        ]
+
+        def read(node: dict[str, Any]) -> Any:
+            return {name: reader(node[key]) for name, key, reader in members if key in node}
+
+        return read
+
+    def list(self, shape: Any) -> Closure:
+        """Numbered members in their order; own text means an empty list."""
+        reader = self.compile(shape.member)
+        inner = shape.member.serialization.get("name", "member")
+        flat = shape.serialization.get("flattened")
+
+        def read(node: dict[str, Any]) -> Any:
+            numbered = node if flat else node.get(inner, node.get("member", {}))
+            return [reader(numbered[key]) for key in _numbers(numbered)]
+
+        return read
+
+    def map(self, shape: Any) -> Closure:
+        """Numbered entries of key and value."""
+        key_name, value_name = (
+            shape.key.serialization.get("name", "key"),
+            shape.value.serialization.get("name", "value"),
+        )
+        key_reader, reader = self.compile(shape.key), self.compile(shape.value)
+        flat = shape.serialization.get("flattened")
+
+        def read(node: dict[str, Any]) -> Any:
+            numbered, out = node if flat else node.get("entry", {}), {}
+            for key in _numbers(numbered):
+                entry = numbered[key]
+                if key_name not in entry or value_name not in entry:
+                    raise Mistyped("An entry needs a key and a value.")
+                out[key_reader(entry[key_name])] = reader(entry[value_name])
+            return out
+
+        return read
+
+    def scalar(self, shape: Any) -> Closure:
+        """The node's own text."""
+        reader = values.scalar_reader(shape.type_name)
+
+        def read(node: dict[str, Any]) -> Any:
+            if _OWN not in node:
+                raise Mistyped("Expected a value.")
+            return reader(node[_OWN])
+
+        return read
+
+    def _wire_name(self, member: Any, name: str) -> str:
+        traits = member.serialization
+        if member.type_name == "list" and traits.get("flattened") and "name" in member.member.serialization:
+            return str(member.member.serialization["name"])
+        return str(traits.get("name", name))
+
+
+def parse_form(text: str) -> dict[str, Any]:
+    """The tree of a form's dotted names."""
+    root: dict[str, Any] = {}
+    for name, value in query_pairs(text):
+        parts = name.split(".")
+        if len(parts) > _MAX_DEPTH:
+            raise Mistyped("A parameter is nested too deeply.")
         node = root
-        for part in key.split("."):
-            node = node.setdefault(part, {})
-        node[_TEXT] = value
+        for part in parts:
+            node = node.setdefault(part or "?", {})
+        node[_OWN] = value
     return root
 
 
-class Forms:
-    """Compiles shapes into closures over the tree of fields."""
-
-    def __init__(self, token: Callable[[], str]) -> None:
-        self._token = token
-        self._cache: dict[Any, Read] = {}
-
-    def reader(self, shape: Any) -> Read:
-        """Closure from a node to the shape's value."""
-        key = key_of(shape)
-        if key not in self._cache:
-            holder: list[Read] = []
-            self._cache[key] = lambda node: holder[0](node)
-            holder.append(self._make(shape))
-            self._cache[key] = holder[0]
-        return self._cache[key]
-
-    def _make(self, shape: Any) -> Read:
-        kind = shape.type_name
-        if kind == "structure":
-            return self._structure(shape)
-        if kind == "list":
-            return self._list(shape)
-        if kind == "map":
-            return self._map(shape)
-        read = scalars.reader(shape)
-        return lambda node: read(_text(node))
-
-    def _structure(self, shape: Any) -> Read:
-        members = [(n, _field(n, m), self.reader(m)) for n, m in shape.members.items()]
-        tokens = [n for n, m in shape.members.items() if m.metadata.get("idempotencyToken")]
-        new_token = self._token
-
-        def read(node: Node) -> dict[str, Any]:
-            found = {name: member(node[field]) for name, field, member in members if field in node}
-            for name in tokens:
-                if name not in found:
-                    found[name] = new_token()
-            return found
-
-        return read
-
-    def _list(self, shape: Any) -> Read:
-        flat = shape.serialization.get("flattened")
-        inner = None if flat else shape.member.serialization.get("name", "member")
-        member = self.reader(shape.member)
-
-        def read(node: Node) -> list[Any]:
-            items = node if inner is None else node.get(inner, {})
-            return [member(item) for item in _numbered(items)]
-
-        return read
-
-    def _map(self, shape: Any) -> Read:
-        flat = shape.serialization.get("flattened")
-        key_name = shape.key.serialization.get("name", "key")
-        value_name = shape.value.serialization.get("name", "value")
-        value = self.reader(shape.value)
-
-        def read(node: Node) -> dict[str, Any]:
-            entries = _numbered(node if flat else node.get("entry", {}))
-            return {_text(e.get(key_name, {})): value(e.get(value_name, {_TEXT: ""})) for e in entries}
-
-        return read
-
-
-def _field(name: str, shape: Any) -> str:
-    """Where a member stands: a flattened list's items may carry the name of its member shape."""
-    if shape.type_name == "list" and shape.serialization.get("flattened"):
-        inner = shape.member.serialization.get("name")
-        if inner:
-            return str(inner)
-    return str(shape.serialization.get("name", name))
-
-
-def _numbered(node: Node) -> list[Node]:
-    """The children 1, 2, 3 … in order."""
-    numbers = sorted(int(key) for key in node if key.isascii() and key.isdigit())
-    return [node[str(number)] for number in numbers if str(number) in node]
-
-
-def _text(node: Node) -> str:
-    text = node.get(_TEXT)
-    if not isinstance(text, str):
-        raise unreadable("A scalar was expected, a structure was found")
-    return text
+def _numbers(node: dict[str, Any]) -> list[str]:
+    found = [key for key in node if key.isascii() and key.isdigit() and len(key) < 8]
+    if len(found) != sum(1 for key in node if key != _OWN):
+        raise Mistyped("Expected numbered members.")
+    return sorted(found, key=int)

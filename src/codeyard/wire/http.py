@@ -1,16 +1,17 @@
-"""HTTP as the wire sees it: a request's head, an answer. No framework."""
+"""An HTTP request's head and an HTTP answer, as the wire sees them: no sockets, no framework."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
 
 from codeyard.contract import BlobRange, Follow
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A request without its body. `path` and `query` are percent-encoded as sent; header names are lower case."""
+    """A request without its body: path and query as sent, percent-encoded; headers lower-case, duplicates joined."""
 
     method: str
     path: str
@@ -20,14 +21,46 @@ class Head:
 
     @property
     def host(self) -> str:
-        """The Host header without its port, lower case."""
-        return self.headers.get("host", "").rsplit(":", 1)[0].lower()
+        """The host name, lower-case, without port."""
+        host = self.headers.get("host", "").lower()
+        if host.startswith("["):
+            return host.partition("]")[0] + "]"
+        return host.partition(":")[0]
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, lower-case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query's decoded names and values in their order; a name without `=` has an empty value."""
+        return query_pairs(self.query)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer on its way out; a BlobRange or Follow is pumped by the edge."""
+    """A response; a body that is a handle is for the edge to pump."""
 
     status: int
-    headers: list[tuple[str, str]]
-    body: bytes | BlobRange | Follow
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | BlobRange | Follow = b""
+
+
+def query_pairs(query: str) -> list[tuple[str, str]]:
+    """Decoded (name, value) pairs of a query string or a form body."""
+    if not query:
+        return []
+    found = []
+    for part in query.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            found.append((_plain(name), _plain(value)))
+    return found
+
+
+def _plain(text: str) -> str:
+    if "%" in text or "+" in text:
+        return unquote_plus(text)
+    if not text.isascii():
+        return text.encode("latin-1", "replace").decode("utf-8", "replace")
+    return text

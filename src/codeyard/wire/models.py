@@ -1,4 +1,4 @@
-"""botocore's models, loaded when they are first asked for, and ours in the same format from wire/models/."""
+"""Service models, loaded at first use: our own from wire/models, all others from botocore's data."""
 
 from __future__ import annotations
 
@@ -11,37 +11,69 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-OURS = Path(__file__).parent / "models"
+from codeyard.wire.services import SIGNING, TARGETS
+
+_OWN = Path(__file__).parent / "models"
 
 
 class Models:
-    """Service models by botocore's id. A model that is never asked for is never read."""
+    """The enabled services' models by botocore's service id; thread-safe."""
 
-    def __init__(self, services: Iterable[str]) -> None:
-        own = tuple(sorted(path.stem for path in OURS.glob("*.json")))
-        self.services = tuple(dict.fromkeys((*services, *own)))
-        self._own = frozenset(own)
+    def __init__(self, services: Iterable[str], own: Path = _OWN) -> None:
+        self._own = {path.stem: path for path in sorted(own.glob("*.json"))}
+        self._services = tuple(dict.fromkeys((*services, *self._own)))
         self._loader = Loader()
-        self._lock = threading.Lock()
-        self._loaded: dict[str, ServiceModel] = {}
+        self._lock = threading.RLock()
+        self._models: dict[str, ServiceModel] = {}
+        self._operations: dict[tuple[str, str], OperationModel] = {}
+        self.targets, self.names = self._tables()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The enabled service ids, our own included."""
+        return self._services
 
     def service(self, service: str) -> ServiceModel:
-        """The service's model; KeyError where it is not enabled."""
-        found = self._loaded.get(service)
+        """The model of a service; KeyError where it is not enabled."""
+        found = self._models.get(service)
         if found is None:
             with self._lock:
-                found = self._loaded[service] = self._loaded.get(service) or self._load(service)
+                found = self._models.get(service) or self._load(service)
+                self._models[service] = found
         return found
 
-    def operation(self, service: str, name: str) -> OperationModel:
-        """One operation's model."""
-        return self.service(service).operation_model(name)
+    def operation(self, service: str, operation: str) -> OperationModel:
+        """The model of an operation; KeyError where service or operation is unknown."""
+        found = self._operations.get((service, operation))
+        if found is None:
+            model = self.service(service)
+            if operation not in model.operation_names:
+                raise KeyError(operation)
+            with self._lock:
+                found = self._operations[(service, operation)] = model.operation_model(operation)
+        return found
+
+    def protocols(self, service: str) -> list[str]:
+        """The protocols that the service's model lists."""
+        metadata = self.service(service).metadata
+        return list(metadata.get("protocols") or [metadata["protocol"]])
 
     def _load(self, service: str) -> ServiceModel:
-        if service not in self.services:
+        if service not in self._services:
             raise KeyError(service)
-        if service in self._own:
-            description: Any = json.loads((OURS / f"{service}.json").read_text())
-        else:
-            description = self._loader.load_service_model(service, "service-2")
-        return ServiceModel(description, service_name=service)
+        own = self._own.get(service)
+        document: Any = json.loads(own.read_bytes()) if own else self._loader.load_service_model(service, "service-2")
+        return ServiceModel(document, service)
+
+    def _tables(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Target prefix -> service id, and signing name or endpoint prefix -> service id."""
+        targets = {prefix: service for prefix, service in TARGETS.items() if service in self._services}
+        names = {name: name for name in self._services}
+        names.update({name: service for name, service in SIGNING.items() if service in self._services})
+        for service, path in self._own.items():
+            metadata = json.loads(path.read_bytes())["metadata"]
+            prefixes = [metadata.get("targetPrefix", ""), *metadata.get("targetPrefixAliases", ())]
+            targets.update({prefix: service for prefix in prefixes if prefix})
+            signing = [metadata.get("signingName", service), *metadata.get("signingNameAliases", ())]
+            names.update(dict.fromkeys((*signing, metadata["endpointPrefix"]), service))
+        return targets, names

@@ -1,303 +1,232 @@
-"""The REST protocols: members in labels, the query string, headers and the body; JSON or XML inside."""
+"""What the two REST protocols share: members in paths, queries, headers and the status; payloads; the body's rest."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
-
-import orjson
 
 from codeyard.contract import BlobRange, Follow, Staged
-from codeyard.wire import scalars
-from codeyard.wire.http import Head, HttpAnswer
-from codeyard.wire.problems import unreadable
-from codeyard.wire.trees import Trees
-from codeyard.wire.xml import Xml, document
+from codeyard.wire import values
+from codeyard.wire.compiler import Mistyped, is_member
+from codeyard.wire.http import Head
 
-_HEADER_TIME, _QUERY_TIME = "rfc822", "iso8601"
-# The root elements that S3's answers have on the wire; botocore's model does not keep them.
-_ROOTS = {
-    "ListBuckets": "ListAllMyBucketsResult",
-    "ListObjects": "ListBucketResult",
-    "ListObjectsV2": "ListBucketResult",
-    "ListObjectVersions": "ListVersionsResult",
-    "CreateMultipartUpload": "InitiateMultipartUploadResult",
-    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
-    "ListMultipartUploads": "ListMultipartUploadsResult",
-    "ListParts": "ListPartsResult",
-    "DeleteObjects": "DeleteResult",
-    "GetBucketVersioning": "VersioningConfiguration",
-    "GetObjectTagging": "Tagging",
-    "GetBucketTagging": "Tagging",
-    "GetBucketAcl": "AccessControlPolicy",
-    "GetObjectAcl": "AccessControlPolicy",
-    "GetBucketNotificationConfiguration": "NotificationConfiguration",
-    "GetBucketLocation": "LocationConstraint",
-    "GetObjectAttributes": "GetObjectAttributesResponse",
-    "GetBucketCors": "CORSConfiguration",
-}
-_NO_CONTENT = frozenset({204, 304})
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+Body = bytes | Staged
+ReadBody = Callable[[bytes], dict[str, Any]]
+ReadPayload = Callable[[bytes], Any]
+WriteBody = Callable[[Mapping[str, Any]], bytes]
+Locate = Callable[[Head, Mapping[str, str], dict[str, list[str]], dict[str, Any]], None]
 
 
-class RestReader:
-    """Reads one operation's requests."""
+def request_reader(
+    shape: Any, read_body: ReadBody | None, read_payload: ReadPayload | None
+) -> Callable[[Head, Mapping[str, str], Body], dict[str, Any]]:
+    """A function from (head, path labels, body) to parameters."""
+    if shape is None:
+        return lambda head, found, body: {}
+    locators = [_locator(name, member, shape) for name, member in shape.members.items() if not is_member(member)]
+    payload = shape.serialization.get("payload")
+    member = shape.members[payload] if payload else None
+    streams = member is not None and bool(member.serialization.get("streaming"))
 
-    def __init__(self, model: Any, codec: Trees | Xml) -> None:
-        self._codec = codec
-        shape = model.input_shape
-        self._payload: str | None = shape.serialization.get("payload")
-        self._labels: list[tuple[str, str, Callable[[str], Any]]] = []
-        self._query: list[tuple[str, str, Callable[[list[str]], Any]]] = []
-        self._query_maps: list[tuple[str, Any]] = []
-        self._headers: list[tuple[str, str, Callable[[str], Any]]] = []
-        self._prefixes: list[tuple[str, str]] = []
-        for name, member in shape.members.items():
-            self._place(name, member)
-        self._shape = shape
-        self._payload_shape = shape.members[self._payload] if self._payload else None
-        self._has_body = any(not m.serialization.get("location") for m in shape.members.values())
-        self._tokens = [n for n, m in shape.members.items() if m.metadata.get("idempotencyToken")]
+    def read(head: Head, found: Mapping[str, str], body: Body) -> dict[str, Any]:
+        params: dict[str, Any] = {}
+        query: dict[str, list[str]] = {}
+        for name, value in head.pairs():
+            query.setdefault(name, []).append(value)
+        for locate in locators:
+            locate(head, found, query, params)
+        if streams or not isinstance(body, bytes):
+            params[payload] = body
+        elif body and member is not None:
+            params[payload] = _payload(member, body, read_payload)
+        elif body and read_body is not None:
+            params.update(read_body(body))
+        return params
 
-    def read(self, labels: Mapping[str, str], head: Head, body: bytes | Staged) -> dict[str, Any]:
-        """The request's parameters."""
-        found: dict[str, Any] = {name: read(labels[field]) for name, field, read in self._labels if field in labels}
-        if head.query and (self._query or self._query_maps):
-            self._read_query(parse_qs(head.query, keep_blank_values=True), found)
-        for name, field, read in self._headers:
-            if field in head.headers:
-                found[name] = read(head.headers[field])
-        for name, prefix in self._prefixes:
-            given = {k[len(prefix) :]: v for k, v in head.headers.items() if k.startswith(prefix)}
-            if given:
-                found[name] = given
-        self._read_body(body, found)
-        for name in self._tokens:
-            found.setdefault(name, self._codec.token())
-        return found
-
-    def _place(self, name: str, member: Any) -> None:
-        where, field = member.serialization.get("location"), member.serialization.get("name", name)
-        if where == "uri":
-            self._labels.append((name, field, scalars.reader(member)))
-        elif where == "querystring" and member.type_name == "map":
-            self._query_maps.append((name, member))
-        elif where == "querystring":
-            self._query.append((name, field, _query_reader(member)))
-        elif where == "header":
-            self._headers.append((name, field.lower(), _header_reader(member)))
-        elif where == "headers":
-            self._prefixes.append((name, member.serialization.get("name", "").lower()))
-
-    def _read_query(self, given: dict[str, list[str]], found: dict[str, Any]) -> None:
-        for name, field, read in self._query:
-            if field in given:
-                found[name] = read(given[field])
-        named = {field for _, field, _ in self._query}
-        for name, member in self._query_maps:
-            many = member.value.type_name == "list"
-            rest = {k: v if many else v[0] for k, v in given.items() if k not in named}
-            if rest:
-                found[name] = rest
-
-    def _read_body(self, body: bytes | Staged, found: dict[str, Any]) -> None:
-        if self._payload is not None and self._payload_shape is not None:
-            value = self._read_payload(self._payload_shape, body)
-            if value is not None:
-                found[self._payload] = value
-        elif self._has_body and isinstance(body, bytes) and body:
-            inner = self._decode(self._shape, body)
-            where = {n for n, m in self._shape.members.items() if m.serialization.get("location")}
-            found.update({k: v for k, v in inner.items() if k not in where and k not in found})
-
-    def _read_payload(self, shape: Any, body: bytes | Staged) -> Any:
-        if shape.type_name == "blob":
-            return body if isinstance(body, Staged) or body else None
-        if isinstance(body, Staged):
-            raise unreadable("This operation takes no stream")
-        if shape.type_name == "string":
-            return body.decode("utf-8", "replace") if body else None
-        return self._decode(shape, body) if body else None
-
-    def _decode(self, shape: Any, body: bytes) -> Any:
-        if isinstance(self._codec, Xml):
-            return self._codec.reader(shape)(document(body))
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as problem:
-            raise unreadable(f"The request body is not valid JSON: {problem}") from None
-        return self._codec.reader(shape)(value)
+    return read
 
 
-class RestWriter:
-    """Writes one operation's answers."""
-
-    def __init__(self, model: Any, codec: Trees | Xml, strict: Callable[[], bool]) -> None:
-        self._codec, self._strict, self._name = codec, strict, model.name
-        self._shape = shape = model.output_shape
-        self._status = int(model.http.get("responseCode", 200) or 200)
-        self._s3 = model.service_model.service_name == "s3"
-        self._namespace = _namespace(model)
-        self._headers: dict[str, tuple[str, Callable[[Any], str]]] = {}
-        self._prefixes: dict[str, str] = {}
-        self._status_member = ""
-        self._payload: str | None = None
-        self._body: dict[str, Any] = {}
-        for name, member in shape.members.items() if shape is not None else ():
-            self._place(name, member)
-        if shape is not None:
-            self._payload = shape.serialization.get("payload")
-
-    def write(self, answer: Mapping[str, Any], request_id: str) -> HttpAnswer:
-        """The answer with its status, headers and body."""
-        status, headers = self._status, self._ids(request_id)
-        body_members = {}
-        for name, value in answer.items():
-            if value is None:
-                continue
-            if name in self._headers:
-                field, write = self._headers[name]
-                headers.append((field, write(value)))
-            elif name in self._prefixes:
-                headers += [(f"{self._prefixes[name]}{k}", str(v)) for k, v in value.items()]
-            elif name == self._status_member:
-                status = int(value)
-            elif name in self._body:
-                body_members[name] = value
-            elif self._strict():
-                raise TypeError(f"{self._name} has no member {name}")
-        body, kind = self._write_body(body_members)
-        if kind and not any(field.lower() == "content-type" for field, _ in headers):
-            headers.append(("content-type", kind))
-        if status in _NO_CONTENT:
-            body = b""
-        return HttpAnswer(status, headers, body)
-
-    def _place(self, name: str, member: Any) -> None:
-        where, field = member.serialization.get("location"), member.serialization.get("name", name)
-        if where == "header":
-            self._headers[name] = (field, _header_writer(member))
-        elif where == "headers":
-            self._prefixes[name] = field
-        elif where == "statusCode":
-            self._status_member = name
-        else:
-            self._body[name] = member
-
-    def _ids(self, request_id: str) -> list[tuple[str, str]]:
-        if self._s3:
-            return [("x-amz-request-id", request_id), ("x-amz-id-2", request_id)]
-        return [("x-amzn-requestid", request_id)]
-
-    def _write_body(self, members: Mapping[str, Any]) -> tuple[bytes | BlobRange | Follow, str]:
-        if self._payload is not None:
-            return self._write_payload(members.get(self._payload))
-        if not self._body:
-            return b"", ""
-        if isinstance(self._codec, Xml):
-            return self._xml(self._shape, members, _ROOTS.get(self._name, self._shape.name))
-        return self._json(self._shape, dict(members))
-
-    def _write_payload(self, value: Any) -> tuple[bytes | BlobRange | Follow, str]:
-        shape = self._body[str(self._payload)]
-        if isinstance(value, (BlobRange, Follow)):
-            return value, "application/octet-stream"
-        if shape.type_name == "blob":
-            return (value if isinstance(value, bytes) else b""), "application/octet-stream"
-        if shape.type_name == "string":
-            return (value or "").encode(), "application/json" if self._s3 else "text/plain"
-        if value is None:
-            return b"", ""
-        if isinstance(self._codec, Xml):
-            return self._xml(shape, value, shape.serialization.get("name", str(self._payload)))
-        return self._json(shape, value)
-
-    def _json(self, shape: Any, value: Any) -> tuple[bytes, str]:
-        tree = self._codec.writer(shape)
-        assert isinstance(self._codec, Trees)
-        located = (
-            {n for n, m in shape.members.items() if m.serialization.get("location")} if shape is self._shape else ()
-        )
-        kept = {k: v for k, v in value.items() if k not in located} if located else value
-        if shape is self._shape and self._strict():
-            kept = _Partial(kept, located)
-        return orjson.dumps(tree(kept)), "application/json"
-
-    def _xml(self, shape: Any, value: Any, root: str) -> tuple[bytes, str]:
-        assert isinstance(self._codec, Xml)
-        if self._name == "GetBucketLocation":
-            text = value.get("LocationConstraint", "")
-            element = f"<LocationConstraint{self._namespace}>{text}</LocationConstraint>"
-            return f"{_DECLARATION}{element}".encode(), "application/xml"
-        out: list[str] = []
-        located = {n for n, m in self._shape.members.items() if m.serialization.get("location")}
-        self._codec.writer(shape)(_Partial(value, located) if shape is self._shape else value, out, root)
-        if out and self._namespace and " " not in out[0]:
-            out[0] = f"<{root}{self._namespace}>"
-        return (_DECLARATION + "".join(out)).encode(), "application/xml"
+def _payload(member: Any, body: bytes, read_payload: ReadPayload | None) -> Any:
+    if member.type_name == "blob":
+        return body
+    if member.type_name == "string":
+        return body.decode("utf-8")
+    return read_payload(body) if read_payload else None
 
 
-class _Partial(dict[str, Any]):
-    """The members that go into a body; those in headers count as present when the serializer looks for them."""
-
-    def __init__(self, value: Mapping[str, Any], elsewhere: Any) -> None:
-        super().__init__(value)
-        self._elsewhere = frozenset(elsewhere)
-
-    def keys(self) -> Any:
-        return super().keys() | self._elsewhere
-
-
-def _namespace(model: Any) -> str:
-    uri = "http://s3.amazonaws.com/doc/2006-03-01/" if model.service_model.service_name == "s3" else ""
-    return f' xmlns="{uri}"' if uri else ""
+def _locator(name: str, member: Any, shape: Any) -> Locate:
+    location, wire_name = member.serialization["location"], member.serialization.get("name", name)
+    if location == "uri":
+        return _from_label(name, wire_name, values.scalar_reader(member.type_name))
+    if location == "querystring":
+        return _from_query(name, wire_name, member, shape)
+    if location == "headers":
+        return _from_prefix(name, wire_name.lower())
+    return _from_header(name, wire_name.lower(), member)
 
 
-def _query_reader(member: Any) -> Callable[[list[str]], Any]:
+def _from_label(name: str, wire_name: str, reader: Any) -> Locate:
+    def locate(head: Head, labels: Mapping[str, str], query: dict[str, list[str]], params: dict[str, Any]) -> None:
+        if wire_name in labels:
+            params[name] = reader(labels[wire_name])
+
+    return locate
+
+
+def _from_query(name: str, wire_name: str, member: Any, shape: Any) -> Locate:
+    if member.type_name == "map":
+        return _from_query_map(name, member, shape)
+    many = member.type_name == "list"
+    reader = values.scalar_reader(member.member.type_name if many else member.type_name)
+
+    def locate(head: Head, labels: Mapping[str, str], query: dict[str, list[str]], params: dict[str, Any]) -> None:
+        found = query.get(wire_name)
+        if found:
+            params[name] = [reader(text) for text in found] if many else reader(found[-1])
+
+    return locate
+
+
+def _from_query_map(name: str, member: Any, shape: Any) -> Locate:
+    bound = {m.serialization.get("name", n) for n, m in shape.members.items() if n != name}
+    many = member.value.type_name == "list"
+
+    def locate(head: Head, labels: Mapping[str, str], query: dict[str, list[str]], params: dict[str, Any]) -> None:
+        found = {key: texts if many else texts[-1] for key, texts in query.items() if key not in bound}
+        if found:
+            params[name] = found
+
+    return locate
+
+
+def _from_prefix(name: str, prefix: str) -> Locate:
+    def locate(head: Head, labels: Mapping[str, str], query: dict[str, list[str]], params: dict[str, Any]) -> None:
+        found = {key[len(prefix) :]: _text(value) for key, value in head.headers.items() if key.startswith(prefix)}
+        if found:
+            params[name] = found
+
+    return locate
+
+
+def _from_header(name: str, header: str, member: Any) -> Locate:
     if member.type_name == "list":
-        inner = scalars.reader(member.member)
-        return lambda values: [inner(v) for v in values]
-    read = scalars.reader(member)
-    return lambda values: read(values[-1])
+        inner = values.scalar_reader(member.member.type_name)
+        dated = member.member.type_name == "timestamp"
+        reader: Any = lambda text: [inner(part) for part in _split(text, dated)]  # noqa: E731
+    elif member.serialization.get("jsonvalue"):
+        reader = lambda text: json.loads(values.from_base64(text))  # noqa: E731
+    else:
+        reader = values.scalar_reader(member.type_name)
+
+    def locate(head: Head, labels: Mapping[str, str], query: dict[str, list[str]], params: dict[str, Any]) -> None:
+        text = head.headers.get(header)
+        if text is not None:
+            params[name] = reader(_text(text))
+
+    return locate
 
 
-def _header_reader(member: Any) -> Callable[[str], Any]:
-    if member.type_name == "list":
-        inner = scalars.reader(member.member)
-        return lambda text: [inner(part) for part in split_header(text)]
-    return scalars.reader(member)
-
-
-def split_header(text: str) -> list[str]:
-    """A header's comma-separated values; quoted ones may hold commas."""
-    parts, current, quoted, escaped = [], [], False, False
-    for char in text:
+def _split(text: str, dated: bool) -> list[str]:
+    """A header's comma-separated values; quotes protect commas; HTTP dates have a comma of their own."""
+    if dated:
+        parts = [part.strip() for part in text.split(",")]
+        return [", ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    found, part, quoted, escaped = [], "", False, False
+    for letter in text:
         if escaped:
-            current.append(char)
-            escaped = False
-        elif quoted and char == "\\":
+            part, escaped = part + letter, False
+        elif quoted and letter == "\\":
             escaped = True
-        elif char == '"':
+        elif letter == '"' and (quoted or not part.strip()):
             quoted = not quoted
-        elif char == "," and not quoted:
-            parts.append("".join(current).strip())
-            current = []
+        elif letter == "," and not quoted:
+            found.append(part.strip())
+            part = ""
         else:
-            current.append(char)
-    parts.append("".join(current).strip())
-    return parts
+            part += letter
+    return [*found, part.strip()]
 
 
-def _header_writer(member: Any) -> Callable[[Any], str]:
+def _text(text: str) -> str:
+    """Headers come as latin-1; clients that send more send UTF-8."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return text
+
+
+Answer = tuple[int, list[tuple[str, str]], "bytes | BlobRange | Follow"]
+
+
+def answer_writer(
+    shape: Any,
+    status: int,
+    content_type: str,
+    write_body: WriteBody | None,
+    write_payload: Callable[[Any], bytes] | None,
+) -> Callable[[Mapping[str, Any]], Answer]:
+    """A function from an answer to (status, headers, body)."""
+    if shape is None:
+        return lambda answer: (status, [], b"")
+    headers = [_header_writer(n, m) for n, m in shape.members.items() if m.serialization.get("location") == "header"]
+    prefixes = [
+        (n, m.serialization.get("name", ""))
+        for n, m in shape.members.items()
+        if m.serialization.get("location") == "headers"
+    ]
+    statuses = [n for n, m in shape.members.items() if m.serialization.get("location") == "statusCode"]
+    payload = shape.serialization.get("payload")
+    in_body = payload is None and any(is_member(member) for member in shape.members.values())
+
+    def write(answer: Mapping[str, Any]) -> Answer:
+        out = [(header, text(answer[name])) for name, header, text in headers if answer.get(name) is not None]
+        for name, prefix in prefixes:
+            out += [(prefix + key, value) for key, value in (answer.get(name) or {}).items()]
+        code = next((answer[name] for name in statuses if answer.get(name) is not None), status)
+        if code in (204, 304):
+            return code, out, b""
+        if payload is not None:
+            body, kind = _write_payload(shape.members[payload], answer.get(payload), content_type, write_payload)
+        elif in_body and write_body is not None:
+            body, kind = write_body(answer), content_type
+        else:
+            body, kind = b"", ""
+        if kind and not any(header.lower() == "content-type" for header, _ in out):
+            out.append(("content-type", kind))
+        return code, out, body
+
+    return write
+
+
+def _write_payload(
+    member: Any, value: Any, content_type: str, write_payload: Callable[[Any], bytes] | None
+) -> tuple[bytes | BlobRange | Follow, str]:
+    if isinstance(value, (BlobRange, Follow)):
+        kind = "application/vnd.amazon.eventstream" if member.serialization.get("eventstream") else ""
+        return value, kind or "application/octet-stream"
+    if member.type_name in ("blob", "string"):
+        raw = b"" if value is None else value.encode() if isinstance(value, str) else bytes(value)
+        return raw, "application/json" if member.type_name == "string" else "application/octet-stream"
+    if value is None or write_payload is None:
+        return b"", ""
+    return write_payload(value), content_type
+
+
+def _header_writer(name: str, member: Any) -> tuple[str, str, Callable[[Any], str]]:
+    header, traits = member.serialization.get("name", name), member.serialization
     if member.type_name == "list":
-        inner = scalars.writer(member.member, _HEADER_TIME)
-        return lambda values: ",".join(_quoted(inner(v)) for v in values)
-    return scalars.writer(member, _HEADER_TIME)
+        inner = values.scalar_writer(member.member.type_name, traits.get("timestampFormat", "rfc822"))
+        return name, header, lambda value: ",".join([inner(item) for item in value])
+    if traits.get("jsonvalue"):
+        return name, header, lambda value: values.to_base64(json.dumps(value, separators=(",", ":")))
+    text = values.scalar_writer(member.type_name, traits.get("timestampFormat", "rfc822"))
+    return name, header, lambda value: _one_line(text(value))
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if "," in text or '"' in text else text
-
-
-__all__ = ["RestReader", "RestWriter", "split_header"]
+def _one_line(text: str) -> str:
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise Mistyped("A header cannot hold a line break.")
+    return text

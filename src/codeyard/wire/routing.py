@@ -1,163 +1,181 @@
-"""Which service and operation a request is for. One order, tested as a table:
+"""Which operation of which service a request is, in which protocol: one table, in one order.
 
-credential scope or host -> CBOR path -> X-Amz-Target -> the service's URIs -> the query form -> anonymous S3
+Git, the console and the health checks are the edge's, which looks at them before it asks here; FIXED_PATHS names
+what it keeps, so that no bucket may shadow it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, unquote
+from typing import Literal
 
-from codeyard.wire import forms
-from codeyard.wire.http import Head
+from codeyard.wire.http import Head, query_pairs
 from codeyard.wire.models import Models
-from codeyard.wire.uris import Uris
+from codeyard.wire.restroutes import RestTable
 
-# First path segments that doors of this server answer themselves: no bucket may have such a name.
-FIXED_PATHS = ("/v1", "/healthz", "/readyz", "/service", "/sns", "/static", "/console")
+Protocol = Literal["json", "smithy-rpc-v2-cbor", "rest-json", "rest-xml", "query"]
 
-# X-Amz-Target prefixes; tested against the models, so that finding a service loads none of them.
-TARGETS = {
-    "CodeCommit_20150413": "codecommit",
-    "CodePipeline_20150709": "codepipeline",
-    "CodeBuild_20161006": "codebuild",
-    "CodeDeploy_20141006": "codedeploy",
-    "CodeDeployCommandService_v20141006": "codedeploy-commands",
-    "CodeDeployCommandService": "codedeploy-commands",
-    "CodeyardRunner_20261101": "codeyard-runner",
-    "com.amazonaws.codeconnections.CodeConnections_20231201": "codeconnections",
-    "CodeConnections_20231201": "codeconnections",
-    "com.amazonaws.codestar.connections.CodeStar_connections_20191201": "codestar-connections",
-    "AWSEvents": "events",
-    "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101": "cloudtrail",
-    "CloudTrail_20131101": "cloudtrail",
-    "TrentService": "kms",
-    "AmazonSQS": "sqs",
-    "Logs_20140328": "logs",
-    "secretsmanager": "secretsmanager",
-    "AmazonSSM": "ssm",
-    "GraniteServiceVersion20100801": "cloudwatch",
-    "AWSOrganizationsV20161128": "organizations",
-    "ResourceGroupsTaggingAPI_20170126": "resourcegroupstaggingapi",
-    "AmazonEC2ContainerRegistry_V20150921": "ecr",
-    "AWSStepFunctions": "stepfunctions",
-    "AmazonEC2ContainerServiceV20141113": "ecs",
-    "DeviceFarm_20150623": "devicefarm",
-}
-# Signing names and endpoint prefixes that are not botocore's id of the service.
-ALIASES = {
-    "codeguru-profiler": "codeguruprofiler",
-    "monitoring": "cloudwatch",
-    "states": "stepfunctions",
-    "tagging": "resourcegroupstaggingapi",
-    "api.ecr": "ecr",
-    "codedeploy-commands-secure": "codedeploy-commands",
-}
-QUERY = frozenset({"iam", "sts", "sns", "elasticbeanstalk", "cloudformation"})
-JSON_10 = frozenset({"codeconnections", "codestar-connections", "sqs", "cloudwatch", "stepfunctions"})
-_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?(?P<name>[a-z0-9.-]+?)\.(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com$")
-_VIRTUAL = re.compile(
-    r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.s3(?:[.-][a-z0-9-]+)?\.(?:amazonaws\.com|localhost)$"
-)
-_SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]*)/aws4_request")
-_CBOR = re.compile(r"^/service/(?P<prefix>[^/]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
+FIXED_PATHS: tuple[str, ...] = ("/v1/", "/v2/", "/service/", "/healthz", "/readyz", "/metrics", "/console/")
+
+_SCOPE = re.compile(r"Credential=[^/,]+(?:/[^/,]+)*?/(\d{8})/([^/,]+)/([^/,]+)/aws4_request")
+_CBOR = re.compile(r"(?:/.*)?/service/([^/]+)/operation/([^/]+)")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
+_ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)(?:&|$)")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes. `operation` is None where the service has no such operation, or its form is unread."""
+    """Where a request goes; `operation` is None where the service has no such operation (or the body must say).
+
+    `labels` are the decoded labels of the path, a virtual host's bucket included.
+    """
 
     service: str
     operation: str | None
-    protocol: str
+    protocol: Protocol
     region: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
+    path: str = "/"
 
 
 class Router:
-    """Finds the route of a request's head; only the service that is asked for is loaded."""
+    """Routes heads. `hosts` are further host names of this server, under which buckets may be virtual hosts."""
 
-    def __init__(self, models: Models, region: str) -> None:
+    def __init__(self, models: Models, region: str, hosts: Iterable[str] = ()) -> None:
         self._models, self._region = models, region
-        self._uris: dict[str, Uris] = {}
+        self._suffixes = tuple(f".{host.lower()}" for host in (*hosts, "localhost", "amazonaws.com"))
+        self._lock = threading.Lock()
+        self._tables: dict[str, RestTable] = {}
 
     def route(self, head: Head) -> Route:
-        """The route by the head alone; a query form needs `route_query` with the body."""
-        scope_service, region = self._scope(head)
-        if head.headers.get("smithy-protocol") == "rpc-v2-cbor" and (match := _CBOR.match(head.path)):
-            service = TARGETS.get(match["prefix"], scope_service or "s3")
-            return Route(service, self._known(service, match["operation"]), "cbor", region)
-        target = head.headers.get("x-amz-target", "")
-        if target:
-            prefix, _, operation = target.rpartition(".")
-            service = TARGETS.get(prefix) or scope_service or "codecommit"
-            return Route(service, self._known(service, operation), self._json(service, head), region)
-        service = scope_service or self._by_host(head) or self._by_form(head)
-        if service in QUERY or (
-            service in ("sqs", "cloudwatch") and "x-www-form" in head.headers.get("content-type", "")
-        ):
-            return self.route_query(Route(service, None, "query", region), b"", head.query)
-        return self._rest(service, head, region)
+        """The route of a request; never raises."""
+        scope = scope_of(head)
+        host = self._known_host(head)
+        if scope is not None:
+            service, region = self._models.names.get(scope[1], scope[1]), scope[0]
+        elif host is not None:
+            service, region = host[0], host[1] or self._region
+        else:
+            service, region = "", self._region
+        return replace(self._dispatch(head, service), region=region, method=head.method, path=head.path)
 
-    def route_query(self, route: Route, body: bytes, query: str = "") -> Route:
-        """The route of a query call whose form is in the body (or, for GET, in the query string)."""
-        node = forms.fields(body, query).get("Action", {})
-        action = node.get("", "") if isinstance(node, dict) else ""
-        return replace(route, operation=self._known(route.service, action) if action else None)
+    def route_query(self, route: Route, body: bytes) -> Route:
+        """The route of a query request once its body is there; unchanged where the Action is unknown."""
+        found = _ACTION.search(body)
+        name = found.group(1).decode() if found else ""
+        return replace(route, operation=name) if self._knows(route.service, name) else route
 
-    def _rest(self, service: str, head: Head, region: str) -> Route:
-        model = self._models.service(service)
-        protocol = model.metadata["protocol"]
-        if protocol not in ("rest-json", "rest-xml"):
-            return Route(service, None, self._json(service, head), region)
-        path = head.path
-        if service == "s3" and (match := _VIRTUAL.match(head.host)):
-            path = f"/{match['bucket']}{path}"
-        if service not in self._uris:
-            self._uris[service] = Uris(model)
-        operation, labels = self._uris[service].match(head.method, path, head.query, head.headers)
-        return Route(service, operation, protocol, region, labels)
+    def _dispatch(self, head: Head, service: str) -> Route:
+        target = head.headers.get("x-amz-target")
+        if target is not None and service != "s3":
+            prefix, _, name = target.rpartition(".")
+            return self._rpc(service, self._models.targets.get(prefix, ""), name, "json")
+        cbor = _CBOR.fullmatch(head.path) if service != "s3" else None
+        if cbor is not None and head.method == "POST":
+            return self._rpc(service, self._cbor_service(cbor.group(1)), cbor.group(2), "smithy-rpc-v2-cbor")
+        if service and service not in self._models.services:
+            return Route(service, None, _guess(head))
+        return self._by_model(head, service or "s3")
 
-    def _scope(self, head: Head) -> tuple[str, str]:
-        """Service and region that the credential is scoped to; empty for an unsigned request."""
-        text = head.headers.get("authorization", "")
-        if "X-Amz-Credential=" in head.query:
-            found = dict(parse_qsl(head.query)).get("X-Amz-Credential", "")
-            text = f"Credential={found}"
-        match = _SCOPE.search(text)
-        if match is None:
-            return "", ""
-        return self._service(match["service"]), match["region"]
+    def _rpc(self, scoped: str, named: str, name: str, protocol: Protocol) -> Route:
+        service = scoped or named
+        fits = named == service and self._knows(service, name) and protocol in self._models.protocols(service)
+        return Route(service, name if fits else None, protocol)
 
-    def _service(self, name: str) -> str:
-        name = ALIASES.get(name, name)
-        return name if name in self._models.services else ""
+    def _cbor_service(self, prefix: str) -> str:
+        """CBOR clients name the service's shape: the target prefix's last part."""
+        for target, service in self._models.targets.items():
+            if prefix in (target, target.rpartition(".")[2]):
+                return service
+        return ""
 
-    def _by_host(self, head: Head) -> str:
-        if _VIRTUAL.match(head.host):
-            return "s3"
-        match = _HOST.match(head.host)
-        return self._service(match["name"]) if match else ""
+    def _by_model(self, head: Head, service: str) -> Route:
+        protocols = self._models.protocols(service)
+        for protocol in protocols:
+            if protocol in ("rest-json", "rest-xml"):
+                return self._rest(head, service, "rest-xml" if protocol == "rest-xml" else "rest-json")
+        if "query" in protocols:
+            return self._query(head, service)
+        return Route(service, None, _guess(head))
 
-    @staticmethod
-    def _by_form(head: Head) -> str:
-        """An unsigned form is STS's (AssumeRoleWithWebIdentity); everything else unsigned is anonymous S3."""
-        return "sts" if "x-www-form-urlencoded" in head.headers.get("content-type", "") else "s3"
+    def _query(self, head: Head, service: str) -> Route:
+        """GET names its Action in the query; POST may, else its body does."""
+        action = dict(query_pairs(head.query)).get("Action", "")
+        return Route(service, action if self._knows(service, action) else None, "query")
 
-    def _known(self, service: str, operation: str) -> str | None:
-        return operation if operation in self._models.service(service).operation_names else None
+    def _rest(self, head: Head, service: str, protocol: Protocol) -> Route:
+        path, bucket = head.path, self._virtual_bucket(head) if service == "s3" else None
+        if bucket is not None:
+            path = f"/{bucket}{'' if path == '/' else path}"
+        found = self._table(service).match(head, path)
+        if found is None:
+            return Route(service, None, protocol)
+        return Route(service, found[0], protocol, labels=found[1])
 
-    @staticmethod
-    def _json(service: str, head: Head) -> str:
-        said = head.headers.get("content-type", "")
-        return "json-1.0" if "amz-json-1.0" in said or (service in JSON_10 and "1.1" not in said) else "json-1.1"
+    def _table(self, service: str) -> RestTable:
+        found = self._tables.get(service)
+        if found is None:
+            with self._lock:
+                found = self._tables.get(service) or RestTable(self._models.service(service))
+                self._tables[service] = found
+        return found
+
+    def _knows(self, service: str, name: str) -> bool:
+        return service in self._models.services and name in self._models.service(service).operation_names
+
+    def _known_host(self, head: Head) -> tuple[str, str] | None:
+        """(service, region) of a host such as codecommit.eu-west-1.amazonaws.com or s3.localhost."""
+        labels = self._host_labels(head)
+        region = next((label for label in labels if _REGION.fullmatch(label)), "")
+        name = ".".join(label for label in labels if label != region)
+        if name in self._models.names:
+            return self._models.names[name], region
+        if name.endswith(".s3") or (labels and self._virtual_bucket(head) is not None):
+            return "s3", region
+        return None
+
+    def _host_labels(self, head: Head) -> list[str]:
+        host = head.host
+        suffix = next((suffix for suffix in self._suffixes if host.endswith(suffix)), None)
+        return host[: -len(suffix)].split(".") if suffix else []
+
+    def _virtual_bucket(self, head: Head) -> str | None:
+        """The bucket of BUCKET.s3[.REGION].SUFFIX or BUCKET.SUFFIX, if the host is one."""
+        labels = self._host_labels(head)
+        if labels and _REGION.fullmatch(labels[-1]):
+            labels = labels[:-1]
+        if labels and labels[-1] == "s3":
+            labels = labels[:-1]
+        name = ".".join(labels)
+        if not name or name in self._models.names or not _BUCKET.fullmatch(name):
+            return None
+        return name
 
 
-def unquoted(text: str) -> str:
-    """A percent-encoded path part as text; bytes that are not UTF-8 become U+FFFD."""
-    return unquote(text, errors="replace")
+def scope_of(head: Head) -> tuple[str, str] | None:
+    """(region, service) of the credential scope, from the header or a presigned query; None where unsigned."""
+    authorization = head.headers.get("authorization", "")
+    if authorization.startswith("AWS4-"):
+        found = _SCOPE.search(authorization)
+        return (found.group(2), found.group(3)) if found else None
+    if "X-Amz-Credential=" in head.query:
+        parts = dict(query_pairs(head.query)).get("X-Amz-Credential", "").split("/")
+        return (parts[-3], parts[-2]) if len(parts) >= 5 else None
+    return None
 
 
-__all__ = ["ALIASES", "FIXED_PATHS", "QUERY", "TARGETS", "Route", "Router", "unquoted"]
+def _guess(head: Head) -> Protocol:
+    """The form in which a client of an unknown operation will understand its error."""
+    kind = head.content_type
+    if kind.startswith("application/x-amz-json") or "x-amz-target" in head.headers:
+        return "json"
+    if kind == "application/cbor":
+        return "smithy-rpc-v2-cbor"
+    if kind == "application/x-www-form-urlencoded":
+        return "query"
+    return "rest-json"

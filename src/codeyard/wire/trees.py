@@ -1,231 +1,233 @@
-"""JSON and CBOR: shapes to closures that read and write trees of plain values. One walker, compiled once a shape."""
+"""JSON and CBOR: between shapes and trees of dicts and lists, which orjson and cbor2 turn into bytes."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import datetime
 import math
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import cbor2
+import orjson
 
-from codeyard.wire import times
-from codeyard.wire.problems import mistyped, unreadable
+from codeyard.wire import values
+from codeyard.wire.compiler import Closure, Compiler, Mistyped, is_member
 
-Walk = Callable[[Any], Any]
-_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_PLAIN = {"string": str, "character": str, "boolean": bool, "integer": int, "long": int}
 
 
-class Trees:
-    """Compiles shapes for one of the two encodings and one direction; recursive shapes are compiled lazily."""
+class TreeReader(Compiler):
+    """From a parsed tree to Python parameters; `cbor` says that times and blobs are native."""
 
-    def __init__(self, *, cbor: bool, strict: Callable[[], bool], token: Callable[[], str]) -> None:
-        self._cbor, self._strict, self.token = cbor, strict, token
-        self._readers: dict[Any, Walk] = {}
-        self._writers: dict[Any, Walk] = {}
+    def __init__(self, *, cbor: bool) -> None:
+        super().__init__()
+        self._cbor = cbor
 
-    def reader(self, shape: Any) -> Walk:
-        """Closure from a decoded value to Python's types."""
-        return self._compiled(self._readers, shape, self._read)
+    def structure(self, shape: Any) -> Closure:
+        """A dict's known members; unknown ones are ignored, as AWS does."""
+        if shape.is_document_type:
+            return _same
+        members = {
+            member.serialization.get("name", name): (name, _PLAIN.get(member.type_name), self.compile(member))
+            for name, member in shape.members.items()
+            if is_member(member)
+        }
 
-    def writer(self, shape: Any) -> Walk:
-        """Closure from Python's types to a value to encode."""
-        return self._compiled(self._writers, shape, self._write)
-
-    def _compiled(self, cache: dict[Any, Walk], shape: Any, make: Callable[[Any], Walk]) -> Walk:
-        key = key_of(shape)
-        if key not in cache:
-            holder: list[Walk] = []
-            cache[key] = lambda value: holder[0](value)
-            holder.append(make(shape))
-            cache[key] = holder[0]
-        return cache[key]
-
-    def _read(self, shape: Any) -> Walk:
-        kind = shape.type_name
-        if getattr(shape, "is_document_type", False):
-            return lambda value: value
-        if kind == "structure":
-            return self._read_structure(shape)
-        if kind == "list":
-            return _read_list(self.reader(shape.member))
-        if kind == "map":
-            return _read_map(self.reader(shape.value))
-        if kind == "blob":
-            return _read_bytes if self._cbor else _read_base64
-        return _SCALARS[kind]
-
-    def _read_structure(self, shape: Any) -> Walk:
-        members = {m.serialization.get("name", n): (n, self.reader(m)) for n, m in shape.members.items()}
-        tokens = [n for n, m in shape.members.items() if m.metadata.get("idempotencyToken")]
-        new_token = self.token
-
-        def read(value: Any) -> dict[str, Any]:
-            if not isinstance(value, dict):
-                mistyped("a structure", value)
-            found = {}
-            for key, inner in value.items():
-                if inner is not None and (member := members.get(key)) is not None:
-                    found[member[0]] = member[1](inner)
-            for name in tokens:
-                if name not in found:
-                    found[name] = new_token()
-            return found
+        def read(value: Any) -> Any:
+            if type(value) is not dict:
+                raise Mistyped("Expected a structure.")
+            out = {}
+            for key, item in value.items():
+                found = members.get(key)
+                if found is not None and item is not None:
+                    name, plain, reader = found
+                    out[name] = item if type(item) is plain else reader(item)
+            return out
 
         return read
 
-    def _write(self, shape: Any) -> Walk:
-        kind = shape.type_name
-        if getattr(shape, "is_document_type", False):
-            return lambda value: value
-        if kind == "structure":
-            return self._write_structure(shape)
-        if kind == "list":
-            member = self.writer(shape.member)
-            return self._checked("a list", (list, tuple), lambda value: [member(v) for v in value if v is not None])
-        if kind == "map":
-            inner = self.writer(shape.value)
-            return self._checked("a map", dict, lambda value: {k: inner(v) for k, v in value.items() if v is not None})
-        if kind == "blob":
-            return (lambda value: bytes(value)) if self._cbor else _write_base64
-        if kind == "timestamp":
-            if self._cbor:
-                return lambda value: cbor2.CBORTag(1, times.to_epoch(value))
-            return times.writer(shape, "unixTimestamp")
-        return self._write_scalar(kind)
+    def list(self, shape: Any) -> Closure:
+        """A list, each member read."""
+        reader = self.compile(shape.member)
 
-    def _write_scalar(self, kind: str) -> Walk:
-        if kind in ("float", "double"):
-            if self._cbor:
-                return float
-            return lambda value: value if math.isfinite(value) else _unfinite(value)
-        expected = {"string": str, "character": str, "boolean": bool}.get(kind, int)
-        return self._checked(f"a {kind}", expected, lambda value: value)
+        def read(value: Any) -> Any:
+            if type(value) is not list:
+                raise Mistyped("Expected a list.")
+            return [None if item is None else reader(item) for item in value]
 
-    def _write_structure(self, shape: Any) -> Walk:
-        members = {n: (m.serialization.get("name", n), self.writer(m)) for n, m in shape.members.items()}
-        required = frozenset(shape.required_members)
-        strict, name = self._strict, shape.name
+        return read
 
-        def write(value: Any) -> dict[str, Any]:
+    def map(self, shape: Any) -> Closure:
+        """A map, each value read; null values are left out."""
+        reader = self.compile(shape.value)
+
+        def read(value: Any) -> Any:
+            if type(value) is not dict:
+                raise Mistyped("Expected a map.")
             out = {}
-            for key, inner in value.items():
-                if inner is None:
-                    continue
-                member = members.get(key)
-                if member is None:
-                    if strict():
-                        raise TypeError(f"{name} has no member {key}")
-                    continue
-                out[member[0]] = member[1](inner)
-            if strict() and (missing := required - value.keys()):
-                raise TypeError(f"{name} lacks {', '.join(sorted(missing))}")
+            for key, item in value.items():
+                if type(key) is not str:
+                    raise Mistyped("Expected a map with text keys.")
+                if item is not None:
+                    out[key] = reader(item)
+            return out
+
+        return read
+
+    def scalar(self, shape: Any) -> Closure:
+        """A scalar, strictly of its type."""
+        kind = shape.type_name
+        if kind == "blob":
+            return _cbor_blob if self._cbor else _json_blob
+        readers: dict[str, Closure] = {
+            "boolean": _boolean,
+            "integer": _integer,
+            "long": _integer,
+            "float": _float,
+            "double": _float,
+            "timestamp": _time,
+        }
+        return readers.get(kind, _string)
+
+
+class TreeWriter(Compiler):
+    """From Python answers to a tree."""
+
+    def __init__(self, *, cbor: bool) -> None:
+        super().__init__()
+        self._cbor = cbor
+
+    def structure(self, shape: Any) -> Closure:
+        """The members that are there, under their names on the wire."""
+        if shape.is_document_type:
+            return _same
+        members = {
+            name: (member.serialization.get("name", name), member.type_name in _PLAIN, self.compile(member))
+            for name, member in shape.members.items()
+            if is_member(member)
+        }
+
+        def write(value: Any) -> Any:
+            out = {}
+            for name, item in value.items():
+                found = members.get(name)
+                if found is not None and item is not None:
+                    key, plain, writer = found
+                    out[key] = item if plain else writer(item)
             return out
 
         return write
 
-    def _checked(self, what: str, expected: Any, walk: Walk) -> Walk:
-        strict = self._strict
+    def list(self, shape: Any) -> Closure:
+        """A list, each member written."""
+        if shape.member.type_name in _PLAIN:
+            return list
+        writer = self.compile(shape.member)
+        return lambda value: [None if item is None else writer(item) for item in value]
 
-        def write(value: Any) -> Any:
-            if strict() and (not isinstance(value, expected) or (expected is int and isinstance(value, bool))):
-                raise TypeError(f"{value!r:.80} is not {what}")
-            return walk(value)
+    def map(self, shape: Any) -> Closure:
+        """A map, each value written."""
+        writer = self.compile(shape.value)
+        return lambda value: {key: writer(item) for key, item in value.items() if item is not None}
 
-        return write
+    def scalar(self, shape: Any) -> Closure:
+        """A scalar in the protocol's form."""
+        kind = shape.type_name
+        if kind == "timestamp":
+            return self._time(shape.serialization.get("timestampFormat", "unixtimestamp"))
+        if kind == "blob":
+            return bytes if self._cbor else values.to_base64
+        if kind in ("float", "double") and not self._cbor:
+            return _finite
+        return _same
 
-
-def key_of(shape: Any) -> tuple[Any, ...]:
-    """What tells compiled shapes apart: the service's resolver, the name, and how this member is serialized."""
-    facts = tuple(sorted((k, str(v)) for k, v in shape.serialization.items()))
-    return (id(shape._shape_resolver), shape.name, shape.type_name, facts)
-
-
-def _read_list(member: Walk) -> Walk:
-    def read(value: Any) -> list[Any]:
-        if not isinstance(value, list):
-            mistyped("a list", value)
-        return [member(v) for v in value if v is not None]
-
-    return read
-
-
-def _read_map(inner: Walk) -> Walk:
-    def read(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            mistyped("a map", value)
-        return {k: inner(v) for k, v in value.items() if v is not None}
-
-    return read
+    def _time(self, form: str) -> Callable[[Any], Any]:
+        if self._cbor:
+            return lambda value: cbor2.CBORTag(1, values.to_epoch(value))
+        if form == "unixtimestamp":
+            return values.to_epoch
+        return lambda value: values.stamp(value, form)
 
 
-def _read_string(value: Any) -> str:
-    if not isinstance(value, str):
-        mistyped("a string", value)
+def load_json(body: bytes) -> Any:
+    """The tree of a JSON body; an empty body is an empty object."""
+    try:
+        return orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError as error:
+        raise Mistyped("The body is not JSON.") from error
+
+
+def dump_json(tree: Any) -> bytes:
+    """A tree as JSON."""
+    return orjson.dumps(tree, option=orjson.OPT_NON_STR_KEYS)
+
+
+def load_cbor(body: bytes) -> Any:
+    """The tree of a CBOR body; an empty body is an empty map."""
+    try:
+        return cbor2.loads(body) if body else {}
+    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+        raise Mistyped("The body is not CBOR.") from error
+
+
+def dump_cbor(tree: Any) -> bytes:
+    """A tree as CBOR."""
+    return cbor2.dumps(tree)
+
+
+def _same(value: Any) -> Any:
     return value
 
 
-def _read_integer(value: Any) -> int:
-    if isinstance(value, float) and value.is_integer():
+def _string(value: Any) -> str:
+    if type(value) is not str:
+        raise Mistyped("Expected a string.")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise Mistyped("Expected a boolean.")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
         return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        mistyped("an integer", value)
+    raise Mistyped("Expected an integer.")
+
+
+def _float(value: Any) -> float:
+    if type(value) in (int, float):
+        return float(value)
+    if value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    raise Mistyped("Expected a number.")
+
+
+def _time(value: Any) -> datetime:
+    if type(value) in (int, float) and math.isfinite(value):
+        return values.from_epoch(value)
+    if isinstance(value, datetime):
+        return values.aware(value)
+    if type(value) is str:
+        return values.from_text(value)
+    raise Mistyped("Expected a timestamp.")
+
+
+def _json_blob(value: Any) -> bytes:
+    if type(value) is not str:
+        raise Mistyped("Expected a base64 string.")
+    return values.from_base64(value)
+
+
+def _cbor_blob(value: Any) -> bytes:
+    if type(value) is not bytes:
+        raise Mistyped("Expected bytes.")
     return value
 
 
-def _read_float(value: Any) -> float:
-    if isinstance(value, str) and value in _SPECIAL:
-        return _SPECIAL[value]
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        mistyped("a number", value)
-    return float(value)
-
-
-def _read_boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        mistyped("a boolean", value)
-    return value
-
-
-def _read_time(value: Any) -> datetime.datetime:
-    try:
-        return times.parse(value)
-    except (ValueError, TypeError, OverflowError):
-        raise unreadable(f"Expected a timestamp, found {value!r:.40}") from None
-
-
-def _read_bytes(value: Any) -> bytes:
-    if not isinstance(value, bytes):
-        mistyped("a blob", value)
-    return value
-
-
-def _read_base64(value: Any) -> bytes:
-    if not isinstance(value, str):
-        mistyped("a base64 string", value)
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        raise unreadable("Expected a base64 string") from None
-
-
-def _write_base64(value: Any) -> str:
-    return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
-
-
-def _unfinite(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-_SCALARS: dict[str, Walk] = {
-    "string": _read_string,
-    "character": _read_string,
-    "integer": _read_integer,
-    "long": _read_integer,
-    "float": _read_float,
-    "double": _read_float,
-    "boolean": _read_boolean,
-    "timestamp": _read_time,
-}
+def _finite(value: Any) -> Any:
+    return value if isinstance(value, int) or math.isfinite(value) else values.number_text(value)

@@ -1,190 +1,157 @@
-"""The model's constraints, compiled: required, type, min, max, pattern, enum. The first violation counts."""
+"""The model's constraints, compiled per shape: required, type, min, max, pattern, enum; the first broken one."""
 
 from __future__ import annotations
 
-import datetime
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from codeyard.contract import Staged, Violation
+from codeyard.wire.compiler import Closure, Compiler
+from codeyard.wire.patterns import Patterns
 
-Check = Callable[[Any, tuple[str, ...]], Violation | None]
-_TYPES: dict[str, Any] = {
-    "structure": Mapping,
-    "list": (list, tuple),
-    "map": Mapping,
-    "string": str,
-    "character": str,
-    "boolean": bool,
-    "integer": int,
-    "long": int,
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "character": (str,),
+    "integer": (int,),
+    "long": (int,),
     "float": (int, float),
     "double": (int, float),
-    "timestamp": datetime.datetime,
+    "boolean": (bool,),
+    "timestamp": (datetime, int, float),
+    "blob": (bytes, bytearray, Staged),
 }
-# Java's classes for what Python's re has no name for; a pattern that still does not compile is not checked.
-_JAVA = {r"\p{L}": r"^\W\d_", r"\p{Z}": r"\s", r"\p{N}": r"\d", r"\p{Alnum}": "a-zA-Z0-9", r"\p{Graph}": "!-~"}
-_UNCLEAR = re.compile(r"\\p\{|\[\^?[^\]]*\[|&&")
+_LENGTHS = {"string", "character", "blob"}
+_MAX_SHOWN = 200
 
 
-class Validator:
-    """Compiles shapes to checks; `unread` tells which patterns could not be translated."""
+class Validator(Compiler):
+    """Makes of each shape a function from (value, path) to a Violation or None; path entries are names and indexes."""
 
     def __init__(self) -> None:
-        self._cache: dict[str, Check] = {}
-        self.unread: set[str] = set()
+        super().__init__()
+        self._patterns = Patterns()
 
-    def check(self, shape: Any) -> Check:
-        """Closure from (value, path) to the first violation, or None."""
-        key = f"{shape.name}:{shape.type_name}"
-        if key not in self._cache:
-            holder: list[Check] = []
-            self._cache[key] = lambda value, path: holder[0](value, path)
-            holder.append(self._make(shape))
-            self._cache[key] = holder[0]
-        return self._cache[key]
-
-    def _make(self, shape: Any) -> Check:
-        kind = shape.type_name
-        if getattr(shape, "is_document_type", False):
+    def structure(self, shape: Any) -> Closure:
+        """Known members only, required ones there, each valid."""
+        if shape.is_document_type:
             return lambda value, path: None
-        if kind == "blob":
-            return self._blob(shape)
-        inner = {"structure": self._structure, "list": self._list, "map": self._map}.get(kind)
-        rules = self._rules(shape)
-        nested = inner(shape) if inner else None
-        expected, name, number = _TYPES[kind], shape.name, kind in ("integer", "long", "float", "double")
+        required = tuple(shape.required_members)
+        members = {name: self.compile(member) for name, member in shape.members.items()}
+        names = {name: member.name for name, member in shape.members.items()}
 
-        def check(value: Any, path: tuple[str, ...]) -> Violation | None:
-            if not isinstance(value, expected) or (number and isinstance(value, bool)):
-                return Violation(path, "type", name, f"{_at(path)} must be of type {kind}")
-            for rule in rules:
-                if (found := rule(value, path)) is not None:
-                    return found
-            return nested(value, path) if nested else None
-
-        return check
-
-    def _structure(self, shape: Any) -> Check:
-        members = {n: self.check(m) for n, m in shape.members.items()}
-        required, name = tuple(shape.required_members), shape.name
-        union = getattr(shape, "is_tagged_union", False)
-
-        def check(value: Any, path: tuple[str, ...]) -> Violation | None:
-            for member in required:
-                if value.get(member) is None:
-                    return Violation((*path, member), "required", name, f"{_at((*path, member))} must not be null")
-            if union and sum(v is not None for v in value.values()) > 1:
-                return Violation(path, "type", name, f"{_at(path)} must have exactly one member set")
-            for key, inner in value.items():
-                if inner is not None and key in members and (found := members[key](inner, (*path, key))) is not None:
-                    return found
+        def check(value: Any, path: tuple[str, ...]) -> Any:
+            if not isinstance(value, Mapping):
+                return _mistyped(shape, path, "a structure")
+            for name in required:
+                if value.get(name) is None:
+                    return _violation((*path, name), "required", names[name], "null", "Member must not be null")
+            for name, item in value.items():
+                checker = members.get(name)
+                if checker is None:
+                    return _mistyped(shape, (*path, str(name)), "a member of the model")
+                if item is not None and (broken := checker(item, (*path, name))) is not None:
+                    return broken
             return None
 
         return check
 
-    def _list(self, shape: Any) -> Check:
-        member = self.check(shape.member)
+    def list(self, shape: Any) -> Closure:
+        """Within its size, each member valid."""
+        checker, size = self.compile(shape.member), _bounds(shape, "length")
 
-        def check(value: Any, path: tuple[str, ...]) -> Violation | None:
-            for item in value:
-                if (found := member(item, path)) is not None:
-                    return found
+        def check(value: Any, path: tuple[str, ...]) -> Any:
+            if not isinstance(value, (list, tuple)):
+                return _mistyped(shape, path, "a list")
+            if (broken := size(value, len(value), path)) is not None:
+                return broken
+            for index, item in enumerate(value, 1):
+                if item is not None and (broken := checker(item, (*path, f"{index}", "member"))) is not None:
+                    return broken
             return None
 
         return check
 
-    def _map(self, shape: Any) -> Check:
-        key_check, value_check = self.check(shape.key), self.check(shape.value)
+    def map(self, shape: Any) -> Closure:
+        """Within its size, each key and value valid."""
+        keys, items, size = self.compile(shape.key), self.compile(shape.value), _bounds(shape, "length")
 
-        def check(value: Any, path: tuple[str, ...]) -> Violation | None:
-            for key, inner in value.items():
-                found = key_check(key, path) or value_check(inner, path)
-                if found is not None:
-                    return found
+        def check(value: Any, path: tuple[str, ...]) -> Any:
+            if not isinstance(value, Mapping):
+                return _mistyped(shape, path, "a map")
+            if (broken := size(value, len(value), path)) is not None:
+                return broken
+            for key, item in value.items():
+                if (broken := keys(key, (*path, "key"))) is not None:
+                    return broken
+                if item is not None and (broken := items(item, (*path, "value"))) is not None:
+                    return broken
             return None
 
         return check
 
-    def _blob(self, shape: Any) -> Check:
-        rules = self._rules(shape)
+    def scalar(self, shape: Any) -> Closure:
+        """Of its type, in its range, of its pattern, among its values."""
+        kind, metadata = shape.type_name, shape.metadata
+        if shape.serialization.get("eventstream"):
+            return lambda value, path: None
+        types, known = _TYPES.get(kind, (object,)), set(metadata.get("enum") or ())
+        size = _bounds(shape, "length" if kind in _LENGTHS else "value")
+        pattern = metadata.get("pattern") if kind == "string" else None
+        patterns, streaming = self._patterns, kind == "blob"
 
-        def check(value: Any, path: tuple[str, ...]) -> Violation | None:
-            if isinstance(value, Staged):
-                return None
-            if not isinstance(value, (bytes, bytearray)):
-                return Violation(path, "type", shape.name, f"{_at(path)} must be of type blob")
-            return next((found for rule in rules if (found := rule(value, path)) is not None), None)
+        def check(value: Any, path: tuple[str, ...]) -> Any:
+            if not _is(value, types) or (kind != "boolean" and isinstance(value, bool)):
+                return _mistyped(shape, path, f"a {kind}")
+            if known and value not in known:
+                allowed = ", ".join(sorted(known))
+                return _broken(shape, path, value, "enum", f"Member must satisfy enum value set: [{allowed}]")
+            measure = (
+                value if kind not in _LENGTHS else value.size if streaming and hasattr(value, "size") else len(value)
+            )
+            if kind != "timestamp" and (broken := size(value, measure, path)) is not None:
+                return broken
+            if pattern is not None and not patterns.matches(pattern, value):
+                return _broken(
+                    shape, path, value, "pattern", f"Member must satisfy regular expression pattern: {pattern}"
+                )
+            return None
 
         return check
 
-    def _rules(self, shape: Any) -> list[Check]:
-        facts, rules = shape.metadata, []
-        if "min" in facts or "max" in facts:
-            rules.append(_size(shape))
-        if "pattern" in facts and shape.type_name == "string" and (pattern := self._pattern(facts["pattern"])):
-            rules.append(_pattern(shape, pattern))
-        if shape.type_name == "string" and shape.enum:
-            rules.append(_enum(shape))
-        return rules
 
-    def _pattern(self, text: str) -> re.Pattern[str] | None:
-        for java, ours in _JAVA.items():
-            if java in text and not ours.startswith("^"):
-                text = text.replace(java, ours)
-        if _UNCLEAR.search(text.replace(r"\[", "").replace(r"\]", "")) and r"\p{" in text:
-            self.unread.add(text)
-            return None
-        try:
-            return re.compile(text)
-        except (re.error, OverflowError):
-            self.unread.add(text)
-            return None
+def _is(value: Any, types: tuple[type, ...]) -> bool:
+    return isinstance(value, types)
 
 
-def _size(shape: Any) -> Check:
-    low, high, name = shape.metadata.get("min"), shape.metadata.get("max"), shape.name
-    low = None if low is None else float(low)
-    high = None if high is None else float(high)
-    number = shape.type_name in ("integer", "long", "float", "double")
+def _bounds(shape: Any, what: str) -> Any:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    text = "length " if what == "length" else "value "
 
-    def check(value: Any, path: tuple[str, ...]) -> Violation | None:
-        size = value if number else len(value)
-        noun = "value" if number else "length"
-        if low is not None and size < low:
-            said = f"{_at(path)} must have {noun} greater than or equal to {low:g}"
-            return Violation(path, "min", name, said)
-        if high is not None and size > high:
-            said = f"{_at(path)} must have {noun} less than or equal to {high:g}"
-            return Violation(path, "max", name, said)
+    def check(value: Any, measure: Any, path: tuple[str, ...]) -> Violation | None:
+        if low is not None and measure < low:
+            return _broken(shape, path, value, "min", f"Member must have {text}greater than or equal to {low}")
+        if high is not None and measure > high:
+            return _broken(shape, path, value, "max", f"Member must have {text}less than or equal to {high}")
         return None
 
-    return check
+    return check if low is not None or high is not None else lambda value, measure, path: None
 
 
-def _pattern(shape: Any, pattern: re.Pattern[str]) -> Check:
-    text, name = shape.metadata["pattern"], shape.name
-
-    def check(value: str, path: tuple[str, ...]) -> Violation | None:
-        if pattern.fullmatch(value[:100_000]) is not None:
-            return None
-        return Violation(path, "pattern", name, f"{_at(path)} must satisfy regular expression pattern: {text}")
-
-    return check
+def _mistyped(shape: Any, path: tuple[str, ...], wanted: str) -> Violation:
+    return _violation(path, "type", shape.name, "", f"Member must be {wanted}")
 
 
-def _enum(shape: Any) -> Check:
-    allowed, name = frozenset(shape.enum), shape.name
-    said = ", ".join(shape.enum)
-
-    def check(value: str, path: tuple[str, ...]) -> Violation | None:
-        if value in allowed:
-            return None
-        return Violation(path, "enum", name, f"{_at(path)} must satisfy enum value set: [{said}]")
-
-    return check
+def _broken(shape: Any, path: tuple[str, ...], value: Any, kind: str, constraint: str) -> Violation:
+    shown = "" if shape.metadata.get("sensitive") or not isinstance(value, (str, int, float)) else f"'{value}'"
+    if len(shown) > _MAX_SHOWN:
+        shown = f"{shown[:_MAX_SHOWN]}…'"
+    return _violation(path, kind, shape.name, shown, constraint)
 
 
-def _at(path: tuple[str, ...]) -> str:
-    return f"Value at '{'.'.join(path)}' failed to satisfy constraint: Member"
+def _violation(path: tuple[str, ...], kind: str, shape: str, shown: str, constraint: str) -> Violation:
+    where = ".".join(path)
+    value = f"Value {shown} at" if shown else "Value at"
+    message = f"1 validation error detected: {value} '{where}' failed to satisfy constraint: {constraint}"
+    names = tuple(name for name in path if not name.isdigit() and name not in ("member", "key", "value"))
+    return Violation(names or path, kind, shape, message)

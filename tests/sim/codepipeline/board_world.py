@@ -1,7 +1,7 @@
 """A world for the pure rules: what is durable, what is in flight, and what may go wrong between the two.
 
-Durable: executions, attempts, closed transitions, effects that were asked for. Lost at a crash: wake-ups, and what a call
-outside was about to record. Every history is made by one seed; `check` holds the invariants after every write.
+Durable: executions, attempts, closed transitions, effects that were asked for. Lost at a crash: wake-ups, and what a
+call outside was about to record. Every history is made by one seed; `check` holds the invariants after every write.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock, self.ids = folder, SystemClock(), SystemIds()
         self.db: Database = open_database(folder / "codeyard.db", self.clock, self.ids)
-        self.db.create_all()  # type: ignore[attr-defined]
+        self.db.create_all()
         self.master = load_master_key(folder, self.ids, {})
         self.blobs = FileBlobs(folder / "blobs", self.master, self.clock, self.ids, self.db)
 

@@ -275,3 +275,42 @@ def test_a_closed_database_takes_no_write(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(RuntimeError):
         db.write(lambda tx: None)
+
+
+BY_ID = sa.select(things).where(things.c.id == sa.bindparam("id"), things.c.count >= 1).order_by(things.c.id)
+AMONG = sa.select(things).where(things.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(things.c.id)
+
+
+def test_a_statement_that_is_kept_gives_the_same_rows_every_time(db: Database) -> None:
+    db.write(lambda tx: [put(tx, name, count) for name, count in (("a", 1), ("b", 2), ("c", 0))])
+    for _ in range(3):
+        row = db.read(lambda tx: tx.one(BY_ID, {"id": "b"}))
+        assert row is not None
+        assert (row.id, row.count, bytes(row.raw), row._mapping["id"], tuple(row)[:2]) == (
+            "b",
+            2,
+            b"\x00\xff",
+            "b",
+            ("b", 2),
+        )
+        assert db.read(lambda tx: tx.one(BY_ID, {"id": "c"})) is None
+        assert [one.id for one in db.read(lambda tx: tx.all(BY_ID, {"id": "a"}))] == ["a"]
+        assert db.read(lambda tx: tx.scalar(BY_ID, {"id": "a"})) == "a"
+
+
+def test_a_kept_statement_with_a_list_of_any_length_is_right_every_time(db: Database) -> None:
+    db.write(lambda tx: [put(tx, name) for name in "abc"])
+    for names in (["a"], ["a", "b", "c"], [], ["c", "x"]):
+        rows = db.read(lambda tx, names=names: tx.all(AMONG, {"ids": names}))
+        assert [row.id for row in rows] == [name for name in names if name != "x"]
+
+
+def test_a_kept_statement_is_right_inside_a_write_and_sees_its_own_rows(db: Database) -> None:
+    def work(tx: Tx) -> list[Any]:
+        found = []
+        for name in ("a", "b"):
+            put(tx, name, 5)
+            found.append(tx.scalar(BY_ID, {"id": name}))
+        return found
+
+    assert db.write(work) == ["a", "b"]

@@ -127,3 +127,27 @@ def test_a_name_is_held_by_one_server_at_a_time(pair: tuple[Database, Database])
 
 def test_a_percent_sign_in_plain_sql_is_no_placeholder(pair: tuple[Database, Database]) -> None:
     assert pair[0].read(lambda tx: tx.sql("SELECT 7 % 4 + ?", (1,)).fetchone()[0]) == 4
+
+
+def test_a_row_that_another_server_inserted_meanwhile_is_seen_by_the_second_look(
+    pair: tuple[Database, Database],
+) -> None:
+    barrier = threading.Barrier(2)
+
+    def claim(db: Database) -> str:
+        first = [True]
+
+        def fn(tx: Tx) -> str:
+            taken = tx.one(sa.select(things).where(things.c.id == "name"))
+            if first[0]:
+                first[0] = False
+                barrier.wait(10)
+            if taken is not None:
+                return "taken"
+            tx.insert(things, id="name", count=0)
+            return "mine"
+
+        return db.write(fn)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(claim, pair)) == ["mine", "taken"]

@@ -92,28 +92,15 @@ class Setup:
             ("production-1", "production"),
             ("production-2", "production"),
         ]
-        hosts = [Host(n, e, self.yard.folder / "hosts" / n, _free_port()) for n, e in names]
+        hosts = [Host(n, e, self.yard.folder / "hosts" / n / "root", _free_port()) for n, e in names]
         for host in hosts:
             (host.root / "etc").mkdir(parents=True)
             (host.root / "etc" / "greeter.env").write_text(f"PORT={host.port}\n")
-            config = host.root / "agent.yml"
-            self.yard.run(
-                self.yard.codeyard(
-                    "host",
-                    "add",
-                    host.name,
-                    "--tag",
-                    f"env={host.environment}",
-                    "--data",
-                    str(self.yard.data),
-                    "--root",
-                    str(host.root),
-                    "--config",
-                    str(config),
-                    "--bucket",
-                    self.bucket,
-                )
-            )
+            folder = host.root.parent
+            tag = f"env={host.environment}"
+            where = ["--data", str(self.yard.data), "--folder", str(folder), "--bucket", self.bucket]
+            self.yard.run(self.yard.codeyard("host", "add", host.name, "--tag", tag, *where))
+            config = next(folder.glob("*.yml"))
             self.yard.spawn(f"agent-{host.name}", self.yard.codeyard("agent", "--config", str(config)))
         return hosts
 

@@ -70,9 +70,7 @@ class IamDoor:
         place = (access_key_id, session_token)
         found = self._credentials.get(place, lambda: self._credential(access_key_id, session_token))
         if found is None:
-            raise AwsError(
-                "InvalidClientTokenId", "The security token included in the request is invalid.", status=403
-            )
+            raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", status=403)
         expires = found.principal.expires_at
         if expires is not None and expires <= self._kit.clock.now():
             raise AwsError("ExpiredToken", "The security token included in the request is expired", status=403)
@@ -156,9 +154,7 @@ class IamDoor:
                 break
         return decision
 
-    def _decide(
-        self, caller: Caller, check: Check, call: Mapping[str, Values], own: Mapping[str, Values]
-    ) -> Decision:
+    def _decide(self, caller: Caller, check: Check, call: Mapping[str, Values], own: Mapping[str, Values]) -> Decision:
         owner = check.owner or _account_in(check.resource) or caller.identity.account
         request = Request(check.action, check.resource, call, {"aws:ResourceAccount": owner}, own, check.keys)
         policy = self._compiler.resource(check.policy) if check.policy else None

@@ -22,8 +22,16 @@ def _allow(actions: Iterable[str], resource: Any = "*", **more: Any) -> Statemen
 
 
 _REPOSITORY_EVENTS = _allow(
-    ["events:DeleteRule", "events:DescribeRule", "events:DisableRule", "events:EnableRule", "events:PutRule"]
-    + ["events:PutTargets", "events:RemoveTargets", "events:ListTargetsByRule"],
+    [
+        "events:DeleteRule",
+        "events:DescribeRule",
+        "events:DisableRule",
+        "events:EnableRule",
+        "events:PutRule",
+        "events:PutTargets",
+        "events:RemoveTargets",
+        "events:ListTargetsByRule",
+    ],
     "arn:aws:events:*:*:rule/codecommit*",
 )
 _TOPICS = _allow(
@@ -34,25 +42,52 @@ _LOOK_AT_TOPICS = _allow(["sns:ListTopics", "sns:ListSubscriptionsByTopic", "sns
 _LOOK_AT_IAM = _allow(["iam:ListUsers"])
 _OWN = "arn:aws:iam::*:user/${aws:username}"
 _OWN_KEYS = _allow(
-    ["iam:DeleteSSHPublicKey", "iam:GetSSHPublicKey", "iam:ListSSHPublicKeys", "iam:UpdateSSHPublicKey"]
-    + ["iam:UploadSSHPublicKey"],
+    [
+        "iam:DeleteSSHPublicKey",
+        "iam:GetSSHPublicKey",
+        "iam:ListSSHPublicKeys",
+        "iam:UpdateSSHPublicKey",
+        "iam:UploadSSHPublicKey",
+    ],
     _OWN,
 )
 _OWN_ACCESS_KEYS = _allow(["iam:ListAccessKeys"], _OWN)
 _OWN_CREDENTIALS = _allow(
-    ["iam:CreateServiceSpecificCredential", "iam:UpdateServiceSpecificCredential"]
-    + ["iam:DeleteServiceSpecificCredential", "iam:ResetServiceSpecificCredential"]
-    + ["iam:ListServiceSpecificCredentials"],
+    [
+        "iam:CreateServiceSpecificCredential",
+        "iam:UpdateServiceSpecificCredential",
+        "iam:DeleteServiceSpecificCredential",
+        "iam:ResetServiceSpecificCredential",
+        "iam:ListServiceSpecificCredentials",
+    ],
     _OWN,
 )
 _COMMIT_READ = ["BatchGet*", "BatchDescribe*", "Describe*", "EvaluatePullRequestApprovalRules", "Get*", "List*"]
-_COMMIT_POWER = (
-    ["AssociateApprovalRuleTemplateWithRepository", "BatchAssociateApprovalRuleTemplateWithRepositories"]
-    + ["BatchDisassociateApprovalRuleTemplateFromRepositories", "BatchGet*", "BatchDescribe*", "Create*"]
-    + ["DeleteBranch", "DeleteFile", "Describe*", "DisassociateApprovalRuleTemplateFromRepository"]
-    + ["EvaluatePullRequestApprovalRules", "Get*", "List*", "Merge*", "OverridePullRequestApprovalRules", "Put*"]
-    + ["Post*", "TagResource", "Test*", "UntagResource", "Update*", "GitPull", "GitPush"]
-)
+_COMMIT_POWER = [
+    "AssociateApprovalRuleTemplateWithRepository",
+    "BatchAssociateApprovalRuleTemplateWithRepositories",
+    "BatchDisassociateApprovalRuleTemplateFromRepositories",
+    "BatchGet*",
+    "BatchDescribe*",
+    "Create*",
+    "DeleteBranch",
+    "DeleteFile",
+    "Describe*",
+    "DisassociateApprovalRuleTemplateFromRepository",
+    "EvaluatePullRequestApprovalRules",
+    "Get*",
+    "List*",
+    "Merge*",
+    "OverridePullRequestApprovalRules",
+    "Put*",
+    "Post*",
+    "TagResource",
+    "Test*",
+    "UntagResource",
+    "Update*",
+    "GitPull",
+    "GitPush",
+]
 _BUILD_READ = ["BatchGet*", "GetResourcePolicy", "List*", "DescribeTestCases", "DescribeCodeCoverages"]
 _BUILD_LOGS = [
     _allow(["logs:GetLogEvents"], "arn:aws:logs:*:*:log-group:/aws/codebuild/*:log-stream:*"),
@@ -60,10 +95,16 @@ _BUILD_LOGS = [
     _allow(["codecommit:GetBranch", "codecommit:GetCommit", "codecommit:GetRepository"]),
 ]
 _DEPLOY_READ = ["Batch*", "Get*", "List*"]
-_PIPELINE_READ = (
-    ["GetPipeline", "GetPipelineState", "GetPipelineExecution", "ListPipelineExecutions", "ListActionExecutions"]
-    + ["ListActionTypes", "ListPipelines", "ListTagsForResource"]
-)
+_PIPELINE_READ = [
+    "GetPipeline",
+    "GetPipelineState",
+    "GetPipelineExecution",
+    "ListPipelineExecutions",
+    "ListActionExecutions",
+    "ListActionTypes",
+    "ListPipelines",
+    "ListTagsForResource",
+]
 
 
 def _of(service: str, names: Iterable[str]) -> list[str]:
@@ -97,8 +138,14 @@ _TABLE: Mapping[str, tuple[str, list[Statement]]] = MappingProxyType(
             [
                 {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*", "account:*"], "Resource": "*"},
                 _allow(
-                    ["iam:CreateServiceLinkedRole", "iam:DeleteServiceLinkedRole", "iam:ListRoles"]
-                    + ["organizations:DescribeOrganization", "account:ListRegions", "account:GetAccountInformation"]
+                    [
+                        "iam:CreateServiceLinkedRole",
+                        "iam:DeleteServiceLinkedRole",
+                        "iam:ListRoles",
+                        "organizations:DescribeOrganization",
+                        "account:ListRegions",
+                        "account:GetAccountInformation",
+                    ]
                 ),
             ],
         ),
@@ -106,11 +153,19 @@ _TABLE: Mapping[str, tuple[str, list[Statement]]] = MappingProxyType(
             "/",
             [
                 _allow(
-                    ["iam:*", "organizations:DescribeAccount", "organizations:DescribeOrganization"]
-                    + ["organizations:DescribeOrganizationalUnit", "organizations:DescribePolicy"]
-                    + ["organizations:ListChildren", "organizations:ListParents"]
-                    + ["organizations:ListPoliciesForTarget", "organizations:ListRoots", "organizations:ListPolicies"]
-                    + ["organizations:ListTargetsForPolicy"]
+                    [
+                        "iam:*",
+                        "organizations:DescribeAccount",
+                        "organizations:DescribeOrganization",
+                        "organizations:DescribeOrganizationalUnit",
+                        "organizations:DescribePolicy",
+                        "organizations:ListChildren",
+                        "organizations:ListParents",
+                        "organizations:ListPoliciesForTarget",
+                        "organizations:ListRoots",
+                        "organizations:ListPolicies",
+                        "organizations:ListTargetsForPolicy",
+                    ]
                 )
             ],
         ),
@@ -118,8 +173,14 @@ _TABLE: Mapping[str, tuple[str, list[Statement]]] = MappingProxyType(
             "/",
             [
                 _allow(
-                    ["iam:GenerateCredentialReport", "iam:GenerateServiceLastAccessedDetails", "iam:Get*", "iam:List*"]
-                    + ["iam:SimulateCustomPolicy", "iam:SimulatePrincipalPolicy"]
+                    [
+                        "iam:GenerateCredentialReport",
+                        "iam:GenerateServiceLastAccessedDetails",
+                        "iam:Get*",
+                        "iam:List*",
+                        "iam:SimulateCustomPolicy",
+                        "iam:SimulatePrincipalPolicy",
+                    ]
                 )
             ],
         ),
@@ -134,13 +195,29 @@ _TABLE: Mapping[str, tuple[str, list[Statement]]] = MappingProxyType(
         "IAMSelfManageServiceSpecificCredentials": ("/", [_OWN_CREDENTIALS]),
         "AWSCodeCommitFullAccess": (
             "/",
-            [_allow(["codecommit:*"]), _REPOSITORY_EVENTS, _TOPICS, _LOOK_AT_TOPICS, _LOOK_AT_IAM]
-            + [_OWN_ACCESS_KEYS, _OWN_KEYS, _OWN_CREDENTIALS],
+            [
+                _allow(["codecommit:*"]),
+                _REPOSITORY_EVENTS,
+                _TOPICS,
+                _LOOK_AT_TOPICS,
+                _LOOK_AT_IAM,
+                _OWN_ACCESS_KEYS,
+                _OWN_KEYS,
+                _OWN_CREDENTIALS,
+            ],
         ),
         "AWSCodeCommitPowerUser": (
             "/",
-            [_allow(_of("codecommit", _COMMIT_POWER)), _REPOSITORY_EVENTS, _TOPICS, _LOOK_AT_TOPICS, _LOOK_AT_IAM]
-            + [_OWN_ACCESS_KEYS, _OWN_KEYS, _OWN_CREDENTIALS],
+            [
+                _allow(_of("codecommit", _COMMIT_POWER)),
+                _REPOSITORY_EVENTS,
+                _TOPICS,
+                _LOOK_AT_TOPICS,
+                _LOOK_AT_IAM,
+                _OWN_ACCESS_KEYS,
+                _OWN_KEYS,
+                _OWN_CREDENTIALS,
+            ],
         ),
         "AWSCodeCommitReadOnly": (
             "/",
@@ -168,9 +245,14 @@ _TABLE: Mapping[str, tuple[str, list[Statement]]] = MappingProxyType(
             "/",
             [
                 _allow(
-                    ["codepipeline:GetPipeline", "codepipeline:GetPipelineState", "codepipeline:GetPipelineExecution"]
-                    + ["codepipeline:ListPipelineExecutions", "codepipeline:ListPipelines"]
-                    + ["codepipeline:PutApprovalResult"]
+                    [
+                        "codepipeline:GetPipeline",
+                        "codepipeline:GetPipelineState",
+                        "codepipeline:GetPipelineExecution",
+                        "codepipeline:ListPipelineExecutions",
+                        "codepipeline:ListPipelines",
+                        "codepipeline:PutApprovalResult",
+                    ]
                 )
             ],
         ),
@@ -178,8 +260,13 @@ _TABLE: Mapping[str, tuple[str, list[Statement]]] = MappingProxyType(
             "/",
             [
                 _allow(
-                    ["codepipeline:AcknowledgeJob", "codepipeline:GetJobDetails", "codepipeline:PollForJobs"]
-                    + ["codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"]
+                    [
+                        "codepipeline:AcknowledgeJob",
+                        "codepipeline:GetJobDetails",
+                        "codepipeline:PollForJobs",
+                        "codepipeline:PutJobFailureResult",
+                        "codepipeline:PutJobSuccessResult",
+                    ]
                 )
             ],
         ),

@@ -176,8 +176,7 @@ class ParameterStore:
 
     def delete_parameter(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Delete a parameter with its history."""
-        if self._delete(ctx, [req["Name"]]) == []:
-            raise not_found()
+        self._delete(ctx, [req["Name"]])
         return {}
 
     def delete_parameters(self, ctx: Context, req: Params) -> dict[str, Any]:
@@ -188,9 +187,10 @@ class ParameterStore:
 
     def _delete(self, ctx: Context, names: list[str]) -> list[str]:
         place = Place(ctx.account, ctx.region)
+        meant = {name: self._own_name(ctx, name) for name in names}
 
         def write(tx: Any) -> dict[str, Any]:
-            gone = [name for name in names if place.delete(tx, self._own_name(ctx, name))]
+            gone = [name for name in names if place.delete(tx, meant[name])]
             if not gone and ctx.operation == "DeleteParameter":
                 raise not_found()
             return {"DeletedParameters": gone}
@@ -242,7 +242,8 @@ class ParameterStore:
     def list_tags_for_resource(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The tags of a parameter."""
         name = _parameter_id(req)
-        head = self._kit.db.read(lambda tx: Place(ctx.account, ctx.region).head(tx, self._own_name(ctx, name)))
+        own = self._own_name(ctx, name)
+        head = self._kit.db.read(lambda tx: Place(ctx.account, ctx.region).head(tx, own))
         if head is None:
             raise _no_resource(name)
         return {"TagList": [{"Key": key, "Value": value} for key, value in head[1].items()]}
@@ -353,7 +354,9 @@ def _parameter_id(req: Params) -> str:
 
 
 def _no_resource(name: str) -> AwsError:
-    return AwsError("InvalidResourceId", "The resource ID isn't valid. Verify that you entered the correct ID and try again.")
+    return AwsError(
+        "InvalidResourceId", "The resource ID isn't valid. Verify that you entered the correct ID and try again."
+    )
 
 
 def _arn(ctx: Context, found: Parameter) -> str:

@@ -110,7 +110,9 @@ def _check_pattern(pattern: str, value: str) -> None:
     try:
         compiled = re.compile(pattern)
     except (re.error, RecursionError, OverflowError):
-        raise AwsError("InvalidAllowedPatternException", "The request does not meet the regular expression requirement.") from None
+        raise AwsError(
+            "InvalidAllowedPatternException", "The request does not meet the regular expression requirement."
+        ) from None
     if not is_affordable(pattern):
         raise not_implemented("ssm", "PutParameter with an AllowedPattern that may take exponential time")
     if compiled.fullmatch(value) is None:

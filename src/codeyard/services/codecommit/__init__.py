@@ -8,10 +8,11 @@ from codeyard.contract import Part
 from codeyard.engine import Kit
 from codeyard.git.catfile import CatFiles
 from codeyard.git.command import Git
-from codeyard.services.codecommit import refs, store
+from codeyard.services.codecommit import refs
 from codeyard.services.codecommit.access import ACCESS, with_resource_tags
 from codeyard.services.codecommit.api import CodeCommit, Rooms
 from codeyard.services.codecommit.errors import error_for
+from codeyard.services.codecommit.lookup import Lookup
 from codeyard.services.codecommit.refs import RefChanges
 from codeyard.services.codecommit.repositories import LocalRepositories
 
@@ -24,6 +25,7 @@ def part(kit: Kit) -> Part:
     objects = CatFiles(git, kit.clock.now)
     repositories = LocalRepositories(kit.data_dir / "git" / "repositories", git, objects)
     changes = RefChanges(kit, git, repositories)
+    lookup = Lookup(kit)
 
     def remove(token: str, payload: dict[str, Any]) -> None:
         repositories.remove(payload["repositoryId"])
@@ -34,8 +36,8 @@ def part(kit: Kit) -> Part:
 
     return Part(
         service="codecommit",
-        api=CodeCommit(Rooms(kit, git, objects, repositories, changes)),
-        access=with_resource_tags(ACCESS, lambda arn: kit.db.read(lambda tx: store.tags_by_arn(tx, arn))),
+        api=CodeCommit(Rooms(kit, git, objects, repositories, changes, lookup)),
+        access=with_resource_tags(ACCESS, lookup.tags),
         errors=error_for,
         doors=frozenset({"GitPull", "GitPush"}),
         reconcilers={refs.SETTLE: changes.settle_lapsed},

@@ -21,7 +21,7 @@ from codeyard.git.command import Git
 from codeyard.git.names import ZERO
 from codeyard.git.objects import NewObject, write_objects
 from codeyard.git.pktline import RefCommand
-from codeyard.services.codecommit import events, model, store
+from codeyard.services.codecommit import events, model, store, trail
 from codeyard.services.codecommit.model import Intent, Repository
 from codeyard.services.codecommit.repositories import RepositoryStore
 
@@ -119,7 +119,7 @@ class RefChanges:
         batch_id = self._kit.ids.uuid()
         found = tuple(Intent(batch_id, repository.id, c.ref, c.old, c.new) for c in changes)
         batch = Batch(batch_id, repository, found, ctx.principal.arn, detail or {})
-        caller = {"arn": ctx.principal.arn, "operation": ctx.operation, "request": ctx.request_id}
+        caller = trail.caller_of(ctx)
         now = self._kit.clock.now()
 
         def write(tx: Any) -> None:
@@ -232,6 +232,8 @@ class RefChanges:
             done = [intent for intent, _, _ in rows if intent.batch == batch_id and intent in happened]
             batch = Batch(batch_id, repository, tuple(done), mine[0][0]["arn"], mine[0][1])
             self._conclude(tx, batch, done)
+            if done:
+                tx.audit(trail.settled_record(repository, mine[0][0], done, self._kit.ids.uuid()))
             concluded += done
         return concluded
 

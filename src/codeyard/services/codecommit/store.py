@@ -40,6 +40,7 @@ intents = sa.Table(
 )
 
 _R = repositories.c
+CHANGED = "codecommit.repositories"  # told whenever a repository's row changes
 
 
 def _repository(row: Any) -> Repository:
@@ -97,6 +98,7 @@ def page(
 
 def insert(tx: Any, repository: Repository) -> None:
     """Add a repository."""
+    tx.notify(CHANGED)
     tx.insert(
         repositories,
         id=repository.id,
@@ -113,6 +115,7 @@ def insert(tx: Any, repository: Repository) -> None:
 
 def update(tx: Any, repository_id: str, **values: Any) -> None:
     """Set columns of a repository."""
+    tx.notify(CHANGED)
     if "tags" in values:
         values["tags"] = dumps(dict(values["tags"]))
     tx.execute(sa.update(repositories).where(_R.id == repository_id).values(**values))
@@ -120,12 +123,14 @@ def update(tx: Any, repository_id: str, **values: Any) -> None:
 
 def set_first_default(tx: Any, repository_id: str, branch: str) -> bool:
     """Make the branch the default unless there is one already; whether it did."""
+    tx.notify(CHANGED)
     query = sa.update(repositories).where(_R.id == repository_id, _R.default_branch.is_(None))
     return bool(tx.execute(query.values(default_branch=branch)).rowcount)
 
 
 def delete(tx: Any, repository_id: str) -> None:
     """Remove a repository and whatever was begun in it."""
+    tx.notify(CHANGED)
     tx.execute(sa.delete(intents).where(intents.c.repository_id == repository_id))
     tx.execute(sa.delete(repositories).where(_R.id == repository_id))
 
@@ -134,18 +139,19 @@ def open_intents(
     tx: Any, changes: Iterable[Intent], caller: Mapping[str, Any], detail: Mapping[str, Any], now: int
 ) -> None:
     """Record what is about to be done to references."""
-    for change in changes:
-        tx.insert(
-            intents,
-            batch=change.batch,
-            ref=change.ref,
-            repository_id=change.repository_id,
-            old=change.old,
-            new=change.new,
-            caller=dumps(dict(caller)),
-            detail=dumps(dict(detail)),
-            created=now,
-        )
+    said = {"caller": dumps(dict(caller)), "detail": dumps(dict(detail)), "created": now}
+    rows = [
+        {
+            "batch": change.batch,
+            "ref": change.ref,
+            "repository_id": change.repository_id,
+            "old": change.old,
+            "new": change.new,
+            **said,
+        }
+        for change in changes
+    ]
+    tx.execute(sa.insert(intents), rows)
 
 
 def close_intents(tx: Any, batch: str) -> int:
@@ -173,10 +179,3 @@ def repository_of_batch(tx: Any, batch: str) -> str | None:
     """The repository that an open batch belongs to."""
     found = tx.scalar(sa.select(intents.c.repository_id).where(intents.c.batch == batch).limit(1))
     return None if found is None else str(found)
-
-
-def tags_by_arn(tx: Any, arn: str) -> dict[str, str]:
-    """The tags of the repository with this ARN; none where there is no such repository."""
-    parts = arn.split(":", 5)
-    found = get(tx, parts[4], parts[3], parts[5]) if len(parts) == 6 else None
-    return dict(found.tags) if found else {}

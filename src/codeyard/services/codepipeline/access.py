@@ -11,62 +11,66 @@ Tags = Callable[[str, str, str], Mapping[str, str]]
 START_FROM_EVENT = "StartPipelineExecutionFromEvent"
 
 
-def access_table(tags_of: Tags) -> dict[str, Access]:
-    """The access entries; `tags_of(account, region, name)` gives a pipeline's tags (empty where there is none)."""
+class _Entries:
+    """Makes access entries that know the tags of pipelines."""
 
-    def keys(scope: Scope, name: str) -> dict[str, str | list[str]]:
-        return {f"aws:ResourceTag/{k}": v for k, v in tags_of(scope.account, scope.region, name).items()}
+    def __init__(self, tags_of: Tags) -> None:
+        self._tags_of = tags_of
 
-    def pipeline(action: str, member: str = "name", *more: str) -> Access:
+    def _keys(self, scope: Scope, name: str) -> dict[str, str | list[str]]:
+        tags = self._tags_of(scope.account, scope.region, name)
+        return {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
+
+    def on(self, action: str, member: str = "name", *more: str) -> Access:
+        """An action on a pipeline, or on the stage or action that further members name."""
+
         def checks(scope: Scope, params: Params) -> Iterable[Check]:
             name = text(params, member) or "*"
             path = "/".join((name, *(text(params, m) or "*" for m in more)))
-            yield Check(f"codepipeline:{action}", scope.arn("codepipeline", path), keys(scope, name))
+            yield Check(f"codepipeline:{action}", scope.arn("codepipeline", path), self._keys(scope, name))
 
         return checks
 
-    def declared(action: str) -> Access:
+    def declared(self, action: str) -> Access:
+        """An action on the pipeline that the request declares; its roles must be allowed to be passed."""
+
         def checks(scope: Scope, params: Params) -> Iterable[Check]:
             declaration = params.get("pipeline")
             declaration = declaration if isinstance(declaration, Mapping) else {}
             name = text(declaration, "name") or "*"
-            tags = keys(scope, name) if action == "UpdatePipeline" else _requested(params)
-            yield Check(f"codepipeline:{action}", scope.arn("codepipeline", name), tags)
+            keys = self._keys(scope, name) if action == "UpdatePipeline" else _requested(params)
+            yield Check(f"codepipeline:{action}", scope.arn("codepipeline", name), keys)
             for role in _roles(declaration):
                 yield pass_role(role, HOST)
 
         return checks
 
-    def tagged(action: str) -> Access:
+    def tagged(self, action: str) -> Access:
+        """An action on the tags of a resource."""
+
         def checks(scope: Scope, params: Params) -> Iterable[Check]:
             arn = text(params, "resourceArn") or "*"
-            of_resource = keys(scope, arn.rpartition(":")[2])
+            of_resource = self._keys(scope, arn.rpartition(":")[2])
             yield Check(f"codepipeline:{action}", arn, of_resource | _requested(params))
 
         return checks
 
-    of_stage = ("pipelineName", "stageName")
+
+def access_table(tags_of: Tags) -> dict[str, Access]:
+    """The access entries; `tags_of(account, region, name)` gives a pipeline's tags (empty where there is none)."""
+    entry = _Entries(tags_of)
+    on_pipeline = ("GetPipelineExecution", "ListPipelineExecutions", "ListActionExecutions", "StopPipelineExecution")
+    on_stage = ("RetryStageExecution", "EnableStageTransition", "DisableStageTransition")
+    by_name = ("GetPipeline", "DeletePipeline", "StartPipelineExecution", "GetPipelineState")
     return {
-        "CreatePipeline": declared("CreatePipeline"),
-        "UpdatePipeline": declared("UpdatePipeline"),
-        "GetPipeline": pipeline("GetPipeline"),
-        "DeletePipeline": pipeline("DeletePipeline"),
-        "ListPipelines": anywhere("codepipeline:ListPipelines"),
-        "ListActionTypes": anywhere("codepipeline:ListActionTypes"),
-        "StartPipelineExecution": pipeline("StartPipelineExecution"),
-        START_FROM_EVENT: pipeline("StartPipelineExecution"),
-        "GetPipelineState": pipeline("GetPipelineState"),
-        "GetPipelineExecution": pipeline("GetPipelineExecution", "pipelineName"),
-        "ListPipelineExecutions": pipeline("ListPipelineExecutions", "pipelineName"),
-        "ListActionExecutions": pipeline("ListActionExecutions", "pipelineName"),
-        "StopPipelineExecution": pipeline("StopPipelineExecution", "pipelineName"),
-        "RetryStageExecution": pipeline("RetryStageExecution", *of_stage),
-        "EnableStageTransition": pipeline("EnableStageTransition", *of_stage),
-        "DisableStageTransition": pipeline("DisableStageTransition", *of_stage),
-        "PutApprovalResult": pipeline("PutApprovalResult", *of_stage, "actionName"),
-        "TagResource": tagged("TagResource"),
-        "UntagResource": tagged("UntagResource"),
-        "ListTagsForResource": tagged("ListTagsForResource"),
+        **{name: entry.on(name) for name in by_name},
+        **{name: entry.on(name, "pipelineName") for name in on_pipeline},
+        **{name: entry.on(name, "pipelineName", "stageName") for name in on_stage},
+        **{name: entry.declared(name) for name in ("CreatePipeline", "UpdatePipeline")},
+        **{name: entry.tagged(name) for name in ("TagResource", "UntagResource", "ListTagsForResource")},
+        **{name: anywhere(f"codepipeline:{name}") for name in ("ListPipelines", "ListActionTypes")},
+        START_FROM_EVENT: entry.on("StartPipelineExecution"),
+        "PutApprovalResult": entry.on("PutApprovalResult", "pipelineName", "stageName", "actionName"),
     }
 
 

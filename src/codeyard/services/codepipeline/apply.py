@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from codeyard.contract import Ids
@@ -124,16 +123,12 @@ class Writer:
             stage=change.stage,
             action=change.action,
             seq=pipelines.next_seq(self.tx, self.pipeline.uid),
-            current=1,
-            status="InProgress",
-            begun=0,
             deadline=deadline,
             started=self.now,
             updated=self.now,
             token=self.ids.uuid() if spec.category == "Approval" else "",
             inputs=dumps([a.stored() for a in inputs]),
             outputs=dumps([a.stored() for a in outputs]),
-            **_BLANK,
         )
         executions.update(self.tx, execution.id, updated=self.now)
         self.tx.effect(START, run_id, {})
@@ -202,21 +197,6 @@ class Writer:
         if spec is None:
             raise LookupError(f"{definition.name} version {definition.version} has no action {stage}/{action}")
         return spec
-
-
-_BLANK: Mapping[str, Any] = {
-    "updated_by": "",
-    "external_id": "",
-    "external_url": "",
-    "summary": "",
-    "error_code": "",
-    "error_message": "",
-    "percent": None,
-    "log_stream": "",
-    "configuration": "{}",
-    "variables": "{}",
-    "revision": "",
-}
 
 
 def timeout(spec: ActionSpec) -> int:

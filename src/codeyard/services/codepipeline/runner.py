@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from codeyard.contract import AwsError
-from codeyard.engine import Kit
+from codeyard.engine import Kit, crash_point
+from codeyard.engine.crash import register
 from codeyard.services.codepipeline import artifacts, variables
 from codeyard.services.codepipeline.actions.base import (
     CONFIGURATION,
@@ -32,6 +33,8 @@ from codeyard.storage import Row, Tx, dumps, loads
 
 HOST = "codepipeline.amazonaws.com"
 NET = 60 * 1_000_000
+BEGUN = register("codepipeline.action.begun", "an action is marked as begun, its provider was not called")
+CALLED = register("codepipeline.action.called", "an action's provider did its call, nothing of it is written")
 
 
 class ActionRunner:
@@ -44,7 +47,9 @@ class ActionRunner:
         """The effect: begin the action, unless it is over or known to run."""
         found = self._kit.db.write(lambda tx: self._begin(tx, run_id))
         if found is not None:
+            crash_point(BEGUN)
             outcome = self._call(found, lambda provider, run: provider.start(run))
+            crash_point(CALLED)
             self._kit.db.write(lambda tx: self._settle(tx, run_id, outcome, first=True))
 
     def observe(self, run_id: str) -> None:

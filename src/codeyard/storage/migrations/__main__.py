@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
             upgrade(conn)
         write_revision(conn, words[0], revision)
     written = sorted((HERE / "versions").glob(f"{revision}_*.py"))
-    for tool in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+    for tool in (["format", "--quiet"], ["check", "--fix", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *tool, *map(str, written)], check=False)
     print(f"revision {head()}: {', '.join(path.name for path in written)}")
     return 0

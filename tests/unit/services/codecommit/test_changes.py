@@ -15,7 +15,8 @@ from codeyard.git.names import ZERO
 from codeyard.git.pktline import FLUSH, PushHead, PushParser, RefCommand, pkt, read_report
 from codeyard.git.transfer import PushRequest
 from codeyard.services.codecommit import refs
-from tests.unit.services.codecommit.harness import Service
+from codeyard.storage import loads
+from tests.unit.services.codecommit.harness import ALICE, Service
 
 
 class Died(BaseException):
@@ -60,6 +61,12 @@ def test_after_a_crash_there_is_one_event_for_a_change_that_happened_and_none_el
     assert intents(service) == 0
     metadata = service.call("GetRepository", repositoryName="demo")["repositoryMetadata"]
     assert metadata.get("defaultBranch") == ("main" if done else None)
+    records = service.kit.db.read(lambda tx: tx.all(sa.text("SELECT record FROM audit")))
+    assert len(records) == (point == refs.SWAPPED), "the call's own record is the gateway's"
+    if records:
+        record = loads(records[0].record)
+        assert (record["eventName"], record["userIdentity"]["arn"]) == ("PutFile", ALICE.arn)
+        assert record["requestParameters"]["references"][0]["ref"] == "refs/heads/main"
     service.restart()
     assert len(service.events()) == done
 

@@ -10,8 +10,7 @@ import pytest
 from codeyard.contract import AwsError
 from codeyard.services.codedeploy.model import EVENTS
 from codeyard.storage import loads
-
-from .conftest import ROLE, World, revision, user_arn
+from tests.unit.services.codedeploy.world import ROLE, World, revision, user_arn
 
 ROLLBACK = {"enabled": True, "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]}
 
@@ -510,7 +509,7 @@ def test_diagnostics_that_are_no_object_are_refused_or_empty(world: World, paylo
         "Diagnostics": {"Format": "JSON", "Payload": payload},
     }
     if payload:
-        with pytest.raises(AwsError, match="^ClientException"):
+        with pytest.raises(AwsError, match=r"^ClientException"):
             world.host("PutHostCommandComplete", "a", **params)
     else:
         assert world.host("PutHostCommandComplete", "a", **params) == {}

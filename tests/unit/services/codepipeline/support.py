@@ -1,4 +1,4 @@
-"""A CodePipeline service on a real store and engine; only the other services are fakes, called as the pipeline's role."""
+"""A CodePipeline service on a real store and engine; only the other services are fakes, called as the role."""
 
 from __future__ import annotations
 
@@ -191,12 +191,12 @@ class World:
 
     region = REGION
 
-    def __init__(self, folder: Path, seed: int = 0, blobs: Any = None) -> None:
+    def __init__(self, folder: Path, seed: int = 0, database: str = "") -> None:
         self.clock, self.ids = ManualClock(), SeededIds(seed)
         self.outside = Outside()
-        self.db = open_database(folder / "yard.db", self.clock, self.ids)
-        self.db.create()
-        self.blobs = blobs or Blobs()
+        self.db = open_database(database or folder / "yard.db", self.clock, self.ids)
+        self.db.create_all()
+        self.blobs = Blobs()
         self.events: list[dict[str, Any]] = []
         self.boot()
 

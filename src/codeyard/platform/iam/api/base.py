@@ -30,7 +30,7 @@ class Room:
     def __init__(self, kit: Kit, aws: AwsManaged) -> None:
         self.kit, self.aws, self.passwords = kit, aws, Passwords(kit.ids)
 
-    def read(self, fn: Callable[[Tx], T]) -> T:
+    def _read(self, fn: Callable[[Tx], T]) -> T:
         """Read on one snapshot."""
         return self.kit.db.read(fn)
 

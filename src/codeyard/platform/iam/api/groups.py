@@ -41,15 +41,13 @@ class Groups(Room):
 
     def get_group(self, ctx: Context, req: Params) -> Answer:
         """A group with a page of its users."""
-        group = self.read(lambda tx: find_group(tx, ctx, req["GroupName"]))
-        users, more = sliced(
-            req, self.read(lambda tx: entities.members(tx, group.id)), lambda user: user.name.lower()
-        )
+        group = self._read(lambda tx: find_group(tx, ctx, req["GroupName"]))
+        users, more = sliced(req, self._read(lambda tx: entities.members(tx, group.id)), lambda user: user.name.lower())
         return {"Group": group_answer(group), "Users": [user_answer(user) for user in users], **more}
 
     def list_groups(self, ctx: Context, req: Params) -> Answer:
         """The groups under a path, by name."""
-        rows, more = self.read(lambda tx: page(tx, groups, ctx, req))
+        rows, more = self._read(lambda tx: page(tx, groups, ctx, req))
         return {"Groups": [group_answer(entities.group_of(row)) for row in rows], **more}
 
     def update_group(self, ctx: Context, req: Params) -> Answer:

@@ -14,6 +14,11 @@ from codeyard.platform.iam.store import policies as store
 from codeyard.platform.iam.store.tables import groups, policies, roles, users
 from codeyard.storage import Tx
 
+_HAS_VERSIONS = (
+    "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
+    "The default version is deleted with the policy."
+)
+
 
 class Policies(Room):
     """Operations on managed policies."""
@@ -57,12 +62,12 @@ class Policies(Room):
             policy = self._policy(tx, ctx, req["PolicyArn"])
             return _answer(policy, store.usage(tx, ctx.account), tags=True, description=True)
 
-        return {"Policy": self.read(get)}
+        return {"Policy": self._read(get)}
 
     def list_policies(self, ctx: Context, req: Params) -> Answer:
         """Managed policies by name: AWS's, the account's, or both; attached ones only, if asked."""
-        rows = self.read(lambda tx: tx.all(policies.select().where(policies.c.account == ctx.account)))
-        usage = self.read(lambda tx: store.usage(tx, ctx.account))
+        rows = self._read(lambda tx: tx.all(policies.select().where(policies.c.account == ctx.account)))
+        usage = self._read(lambda tx: store.usage(tx, ctx.account))
         own = [store.policy_of(row) for row in rows]
         scope = req.get("Scope") or "All"
         found = (own if scope != "AWS" else []) + (list(self.aws.policies.values()) if scope != "Local" else [])
@@ -79,8 +84,7 @@ class Policies(Room):
             if sum(store.usage(tx, ctx.account).get(policy.arn, (0, 0))):
                 raise errors.conflict("Cannot delete a policy attached to entities.")
             if len(store.policy_versions(tx, policy.arn)) > 1:
-                raise errors.conflict("This policy has more than one version. Before you delete a policy, you must "
-                                      "delete the policy's versions. The default version is deleted with the policy.")  # fmt: skip
+                raise errors.conflict(_HAS_VERSIONS)
             store.delete_managed(tx, policy)
             return {}
 
@@ -116,7 +120,7 @@ class Policies(Room):
             policy, version = self._version(tx, ctx, req)
             return {**_version(version, policy.default_version), "Document": encoded(version.document)}
 
-        return {"PolicyVersion": self.read(get)}
+        return {"PolicyVersion": self._read(get)}
 
     def list_policy_versions(self, ctx: Context, req: Params) -> Answer:
         """A policy's versions, newest first, without their documents."""
@@ -125,7 +129,7 @@ class Policies(Room):
             policy = self._policy(tx, ctx, req["PolicyArn"])
             return policy, self._versions(tx, policy)
 
-        policy, found = self.read(get)
+        policy, found = self._read(get)
         shown, more = sliced(req, found, lambda version: f"{10**9 - version.number:010d}")
         return {"Versions": [_version(version, policy.default_version) for version in shown], **more}
 
@@ -169,7 +173,7 @@ class Policies(Room):
                             found[kind, row.name] = row.id
             return [(kind, name, entity) for (kind, name), entity in found.items()]
 
-        shown, more = sliced(req, self.read(get), lambda one: f"{one[0]}/{one[1].lower()}")
+        shown, more = sliced(req, self._read(get), lambda one: f"{one[0]}/{one[1].lower()}")
         lists = {
             f"Policy{kind}s": [{f"{kind}Name": n, f"{kind}Id": i} for k, n, i in shown if k == kind] for kind in kinds
         }
@@ -195,17 +199,13 @@ class Policies(Room):
             PolicyVersion(1, document, policy.created)
         ]  # fmt: skip
 
-    def _version(
-        self, tx: Tx, ctx: Context, req: Params, *, own: bool = False
-    ) -> tuple[ManagedPolicy, PolicyVersion]:
+    def _version(self, tx: Tx, ctx: Context, req: Params, *, own: bool = False) -> tuple[ManagedPolicy, PolicyVersion]:
         find = self._own if own else self._policy
         policy = find(tx, ctx, req["PolicyArn"])
         for version in self._versions(tx, policy):
             if f"v{version.number}" == req["VersionId"]:
                 return policy, version
-        raise errors.no_such(
-            f"Policy {policy.arn} version {req['VersionId']} does not exist or is not attachable."
-        )
+        raise errors.no_such(f"Policy {policy.arn} version {req['VersionId']} does not exist or is not attachable.")
 
 
 def _check_document(document: str) -> None:

@@ -49,11 +49,11 @@ class Roles(Room):
 
     def get_role(self, ctx: Context, req: Params) -> Answer:
         """A role."""
-        return {"Role": role_answer(self.read(lambda tx: find_role(tx, ctx, req["RoleName"])), tags=True)}
+        return {"Role": role_answer(self._read(lambda tx: find_role(tx, ctx, req["RoleName"])), tags=True)}
 
     def list_roles(self, ctx: Context, req: Params) -> Answer:
         """The roles under a path, by name."""
-        rows, more = self.read(lambda tx: page(tx, roles, ctx, req))
+        rows, more = self._read(lambda tx: page(tx, roles, ctx, req))
         return {"Roles": [role_answer(entities.role_of(row)) for row in rows], **more}
 
     def update_role(self, ctx: Context, req: Params) -> Answer:

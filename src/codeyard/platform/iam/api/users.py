@@ -47,11 +47,11 @@ class Users(Room):
     def get_user(self, ctx: Context, req: Params) -> Answer:
         """A user; the caller's own without a name."""
         name = user_name(ctx, req)
-        return {"User": user_answer(self.read(lambda tx: find_user(tx, ctx, name)), tags=True)}
+        return {"User": user_answer(self._read(lambda tx: find_user(tx, ctx, name)), tags=True)}
 
     def list_users(self, ctx: Context, req: Params) -> Answer:
         """The users under a path, by name."""
-        rows, more = self.read(lambda tx: page(tx, users, ctx, req))
+        rows, more = self._read(lambda tx: page(tx, users, ctx, req))
         return {"Users": [user_answer(entities.user_of(row)) for row in rows], **more}
 
     def update_user(self, ctx: Context, req: Params) -> Answer:
@@ -81,7 +81,7 @@ class Users(Room):
 
     def list_groups_for_user(self, ctx: Context, req: Params) -> Answer:
         """The groups that a user is in."""
-        found = self.read(lambda tx: entities.groups_of(tx, find_user(tx, ctx, req["UserName"]).id))
+        found = self._read(lambda tx: entities.groups_of(tx, find_user(tx, ctx, req["UserName"]).id))
         shown, more = sliced(req, found, lambda group: group.name.lower())
         return {"Groups": [group_answer(group) for group in shown], **more}
 
@@ -116,5 +116,6 @@ def _refuse_in_use(tx: Tx, user: User) -> None:
         raise errors.conflict("Cannot delete entity, must delete login profile first.")
     if keys.of_user(tx, AccessKey, user.id):
         raise errors.conflict("Cannot delete entity, must delete access keys first.")
-    if keys.of_user(tx, ServiceCredential, user.id) or keys.of_user(tx, SshKey, user.id):
+    credentials, ssh_keys = keys.of_user(tx, ServiceCredential, user.id), keys.of_user(tx, SshKey, user.id)
+    if credentials or ssh_keys:
         raise errors.conflict("Cannot delete entity, must delete referenced objects first.")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from codeyard.platform.iam.policy.conditions import Holds, compile_condition
 from codeyard.platform.iam.policy.document import Document, Statement
-from codeyard.platform.iam.policy.patterns import Test, Variable, Wild, glob, simple, tokens
+from codeyard.platform.iam.policy.patterns import Test, Variable, glob, simple, tokens
 from codeyard.platform.iam.policy.principals import Identity, Names, Reach, compile_principal
 from codeyard.platform.iam.policy.request import Request
 
-_KEPT_ACTIONS = 2048
+_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,21 @@ class Rule:
     deny: bool
     action: Callable[[str], bool]
     resource: Holds | None
-    conditions: tuple[Holds, ...]
+    conditions: Holds | None
     names: Names | None
     sid: str
     keys: frozenset[str]
+    fixed: bool
     source: str = ""
 
     def matches(self, request: Request) -> bool:
         """Whether resource and conditions hold; the action was looked at before."""
         if self.resource is not None and not self.resource(request):
             return False
-        for holds in self.conditions:
-            if not holds(request):
-                return False
-        return True
+        return self.conditions is None or self.conditions(request)
+
+
+Candidates = tuple[tuple[Rule, ...], tuple[Rule, ...]]
 
 
 def compile_policy(document: Document, source: str = "") -> tuple[Rule, ...]:
@@ -50,12 +51,25 @@ def _rule(statement: Statement, variables: bool, source: str) -> Rule:
         statement.effect == "Deny",
         _action(statement),
         _resource(statement, variables),
-        conditions,
+        _together(conditions),
         compile_principal(statement),
         statement.sid,
         frozenset(_keys(statement, variables)),
+        _is_fixed(statement, variables),
         source,
     )
+
+
+def _together(conditions: tuple[Holds, ...]) -> Holds | None:
+    if len(conditions) < 2:
+        return conditions[0] if conditions else None
+    return lambda request: all(holds(request) for holds in conditions)
+
+
+def _is_fixed(statement: Statement, variables: bool) -> bool:
+    """Whether the resource part looks at nothing but the resource."""
+    patterns = (*(statement.resources or ()), *(statement.not_resources or ()))
+    return not any(isinstance(one, Variable) for text in patterns for one in tokens(text, variables=variables))
 
 
 def _keys(statement: Statement, variables: bool) -> Iterator[str]:
@@ -124,55 +138,85 @@ def _resource_test(exact: frozenset[str], prefixes: tuple[str, ...], tests: tupl
 
 
 class PolicySet:
-    """Policies of one kind taken together: a Deny in any denies, an Allow in any allows."""
+    """Policies of one kind taken together: a Deny in any denies, an Allow in any allows.
 
-    __slots__ = ("_by_action", "rules")
+    Which rules speak of an action, and of an action on a resource, is remembered: both are bounded.
+    """
+
+    __slots__ = ("_by_action", "_by_resource", "rules")
 
     def __init__(self, policies: Iterable[tuple[Rule, ...]] = ()) -> None:
         self.rules = tuple(rule for policy in policies for rule in policy)
-        self._by_action: dict[str, tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
+        self._by_action: dict[str, tuple[Rule, ...]] = {}
+        self._by_resource: dict[tuple[str, str], Candidates] = {}
 
-    def candidates(self, action: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-        """The (denying, allowing) rules whose action matches."""
+    def about(self, action: str) -> tuple[Rule, ...]:
+        """The rules whose action matches."""
         found = self._by_action.get(action)
         if found is None:
-            chosen = [rule for rule in self.rules if rule.action(action)]
-            found = tuple(r for r in chosen if r.deny), tuple(r for r in chosen if not r.deny)
-            if len(self._by_action) >= _KEPT_ACTIONS:
+            if len(self._by_action) >= _KEPT:
                 self._by_action.clear()
-            self._by_action[action] = found
+            found = self._by_action[action] = tuple(rule for rule in self.rules if rule.action(action))
+        return found
+
+    def candidates(self, request: Request) -> Candidates:
+        """The (denying, allowing) rules that the request's action and resource leave over."""
+        place = request.action, request.resource
+        found = self._by_resource.get(place)
+        if found is None:
+            chosen = [rule for rule in self.about(request.action) if _may_match(rule, request)]
+            found = tuple(r for r in chosen if r.deny), tuple(r for r in chosen if not r.deny)
+            if len(self._by_resource) >= _KEPT:
+                self._by_resource.clear()
+            self._by_resource[place] = found
         return found
 
     def denies(self, request: Request) -> bool:
         """Whether a statement refuses."""
-        return any(rule.matches(request) for rule in self.candidates(request.action)[0])
+        denying = self.candidates(request)[0]
+        return bool(denying) and _any(denying, request)
 
     def allows(self, request: Request) -> bool:
         """Whether a statement allows."""
-        return any(rule.matches(request) for rule in self.candidates(request.action)[1])
+        return _any(self.candidates(request)[1], request)
 
     def denies_to(self, request: Request, who: Identity) -> bool:
         """Whether a statement of a resource policy refuses this caller."""
-        return any(
-            rule.names is not None and rule.names(who) and rule.matches(request)
-            for rule in self.candidates(request.action)[0]
-        )
+        named = (rule for rule in self.candidates(request)[0] if rule.names is not None and rule.names(who))
+        return any(_holds(rule, request) for rule in named)
 
     def reach(self, request: Request, who: Identity) -> Reach:
         """How far this resource policy's statements let the caller in."""
         best = Reach.NONE
-        for rule in self.candidates(request.action)[1]:
+        for rule in self.candidates(request)[1]:
             reach = rule.names(who) if rule.names is not None else Reach.NONE
-            if reach > best and rule.matches(request):
+            if reach > best and _holds(rule, request):
                 best = reach
         return best
 
     def matched(self, request: Request) -> list[Rule]:
         """Every rule that speaks for or against, for simulations."""
-        denying, allowing = self.candidates(request.action)
+        denying, allowing = self.candidates(request)
         return [rule for rule in (*denying, *allowing) if rule.matches(request)]
 
 
-def has_wildcard(text: str) -> bool:
-    """Whether a resource pattern stands for more than itself."""
-    return any(part in (Wild.STAR, Wild.ONE) for part in tokens(text, variables=True))
+def _may_match(rule: Rule, request: Request) -> bool:
+    """A fixed resource part is decided for good; one with variables depends on the caller."""
+    return rule.resource is None or not rule.fixed or rule.resource(request)
+
+
+def _holds(rule: Rule, request: Request) -> bool:
+    """What is left to ask of a candidate."""
+    if not rule.fixed:
+        return rule.matches(request)
+    return rule.conditions is None or rule.conditions(request)
+
+
+def _any(rules: tuple[Rule, ...], request: Request) -> bool:
+    for rule in rules:
+        if rule.fixed:
+            if rule.conditions is None or rule.conditions(request):
+                return True
+        elif rule.matches(request):
+            return True
+    return False

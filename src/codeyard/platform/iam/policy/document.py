@@ -177,7 +177,7 @@ def _resources(entry: Mapping[str, Any], kind: Kind) -> tuple[tuple[str, ...] | 
 
 def _resource_rules(resources: tuple[str, ...]) -> None:
     for one in resources:
-        if one != "*" and not (one.startswith("arn:") or one.startswith("*:") or one.startswith("${")):
+        if one != "*" and not (one.startswith(("arn:", "*:", "${"))):
             malformed(f'Resource {one} must be in ARN format or "*".')
         if one.startswith("arn:") and one.count(":") < 2:
             malformed("The policy failed legacy parsing")
@@ -212,7 +212,11 @@ def _principals(entry: Mapping[str, Any], name: str, kind: Kind) -> tuple[tuple[
     value = entry[name]
     if value == "*":
         return (("AWS", "*"),)
-    if not isinstance(value, dict) or not value or not {"AWS", "Service", "Federated", "CanonicalUser"}.issuperset(value):
+    if (
+        not isinstance(value, dict)
+        or not value
+        or not {"AWS", "Service", "Federated", "CanonicalUser"}.issuperset(value)
+    ):
         malformed("Syntax errors in policy.")
     found = [(one, item) for one in value for item in _texts(value, one) or ()]
     if not found:

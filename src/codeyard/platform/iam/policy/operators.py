@@ -162,7 +162,7 @@ class Spelling:
 
 def spell(text: str) -> Spelling:
     """Take an operator's name apart."""
-    quantifier, colon, name = text.lower().rpartition(":")
+    quantifier, _colon, name = text.lower().rpartition(":")
     if_exists = name.endswith("ifexists")
     return Spelling(quantifier, name.removesuffix("ifexists"), if_exists)
 

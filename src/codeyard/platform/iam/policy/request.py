@@ -10,7 +10,7 @@ Values = str | Sequence[str]
 class Request:
     """Action, resource and condition keys. Key names lose their case only when a statement first asks for one."""
 
-    __slots__ = ("_found", "_sources", "action", "resource")
+    __slots__ = ("_found", "_sources", "action", "resource")  # one is made for every check
 
     def __init__(self, action: str, resource: str, *sources: Mapping[str, Values]) -> None:
         self.action, self.resource = action.lower(), resource
@@ -24,8 +24,7 @@ class Request:
         if found is None:
             found = self._found = {}
             for source in self._sources:
-                for name, value in source.items():
-                    found[name.lower()] = value
+                found.update(zip(map(str.lower, source), source.values(), strict=True))
         return found
 
     def values(self, key: str) -> tuple[str, ...]:

@@ -195,3 +195,8 @@ def set_alias(tx: Tx, account: str, alias: str) -> None:
     """Name an account."""
     tx.execute(sa.update(accounts).where(accounts.c.id == account).values(alias=alias))
     tx.notify(CHANNEL)
+
+
+def users_of(tx: Tx, account: str) -> list[User]:
+    """Every user of the account, by name."""
+    return [user_of(row) for row in tx.all(sa.select(users).where(users.c.account == account).order_by(users.c.key))]

@@ -11,12 +11,12 @@ from codeyard.platform.iam.model import AccessKey, ServiceCredential, SshKey
 from codeyard.platform.iam.store.tables import CHANNEL, access_keys, credentials, roles, ssh_keys, users
 from codeyard.storage import Row, Tx
 
-T = TypeVar("T", AccessKey, ServiceCredential, SshKey)
+T = TypeVar("T", bound=AccessKey | ServiceCredential | SshKey)
 _TABLES: Mapping[type, sa.Table] = {AccessKey: access_keys, ServiceCredential: credentials, SshKey: ssh_keys}
 
 
 def _made(kind: type[T], row: Row) -> T:
-    return kind(**{name: getattr(row, name) for name in kind.__slots__})  # type: ignore[attr-defined]
+    return kind(**{name: getattr(row, name) for name in kind.__slots__})
 
 
 def one(tx: Tx, kind: type[T], key_id: str) -> T | None:
@@ -40,7 +40,7 @@ def credential_named(tx: Tx, user_name: str) -> ServiceCredential | None:
 
 def add(tx: Tx, key: AccessKey | ServiceCredential | SshKey) -> None:
     """Add a key."""
-    tx.insert(_TABLES[type(key)], **{name: getattr(key, name) for name in type(key).__slots__})  # type: ignore[attr-defined]
+    tx.insert(_TABLES[type(key)], **{name: getattr(key, name) for name in type(key).__slots__})
     tx.notify(CHANNEL)
 
 

@@ -36,20 +36,20 @@ class Base:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
 
-    def bucket(self, req: Params) -> Row:
+    def _bucket(self, req: Params) -> Row:
         """The request's bucket."""
-        return self.kit.db.read(lambda tx: self.bucket_in(tx, req))
+        return self.kit.db.read(lambda tx: self._bucket_in(tx, req))
 
     @staticmethod
-    def bucket_in(tx: Tx, req: Params) -> Row:
+    def _bucket_in(tx: Tx, req: Params) -> Row:
         """The request's bucket, within a transaction."""
         return buckets.get(tx, str(req["Bucket"]), req.get("ExpectedBucketOwner"))
 
-    def new_version_id(self) -> str:
+    def _new_version_id(self) -> str:
         """An id for a version."""
         return self.kit.ids.token(32, VERSION_ALPHABET)
 
-    def receive(self, req: Params, default: str = checksums.DEFAULT, algorithm: str = "") -> Received:
+    def _receive(self, req: Params, default: str = checksums.DEFAULT, algorithm: str = "") -> Received:
         """Take the body and verify what the request states of it; a body that fails leaves no blob."""
         trailers = getattr(req.get("Body"), "trailers", {})
         given = checksums.stated(req, trailers)
@@ -65,7 +65,7 @@ class Base:
         etag = staged.digests["md5"].hex()
         return Received(staged.blob_id, staged.size, etag, wanted, taken[wanted])
 
-    def store_bytes(self, chunks: Iterable[bytes], algorithm: str) -> Received:
+    def _store_bytes(self, chunks: Iterable[bytes], algorithm: str) -> Received:
         """Write bytes of our own making as a blob."""
         staged = self.kit.blobs.put(chunks, digests=("md5", algorithm.lower()))
         text = checksums.text(staged.digests[algorithm.lower()])

@@ -30,7 +30,7 @@ class BucketSettings(Base):
 
     def get_bucket_versioning(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The versioning state; nothing for a bucket that never was versioned."""
-        status = self.bucket(req).versioning
+        status = self._bucket(req).versioning
         return {"Status": status} if status else {}
 
     def put_bucket_notification_configuration(self, ctx: Context, req: Params) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class BucketSettings(Base):
 
     def get_bucket_notification_configuration(self, ctx: Context, req: Params) -> dict[str, Any]:
         """EventBridgeConfiguration when events are sent."""
-        return {"EventBridgeConfiguration": {}} if self.bucket(req).eventbridge else {}
+        return {"EventBridgeConfiguration": {}} if self._bucket(req).eventbridge else {}
 
     def put_bucket_encryption(self, ctx: Context, req: Params) -> dict[str, Any]:
         """AES256 is what holds anyway; KMS keys are not built."""
@@ -57,7 +57,7 @@ class BucketSettings(Base):
 
     def get_bucket_encryption(self, ctx: Context, req: Params) -> dict[str, Any]:
         """AES256, always: every object is sealed under a data key."""
-        self.bucket(req)
+        self._bucket(req)
         return {"ServerSideEncryptionConfiguration": {"Rules": [SSE]}}
 
     def delete_bucket_encryption(self, ctx: Context, req: Params) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class BucketSettings(Base):
 
     def get_public_access_block(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The four switches; NoSuchPublicAccessBlockConfiguration after they were deleted."""
-        switches = loads(self.bucket(req).public_access)
+        switches = loads(self._bucket(req).public_access)
         if not switches:
             raise s3_error("NoSuchPublicAccessBlockConfiguration")
         return {"PublicAccessBlockConfiguration": switches}
@@ -90,7 +90,7 @@ class BucketSettings(Base):
 
     def get_bucket_ownership_controls(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Who owns objects; OwnershipControlsNotFoundError after it was deleted."""
-        ownership = self.bucket(req).ownership
+        ownership = self._bucket(req).ownership
         if not ownership:
             raise s3_error("OwnershipControlsNotFoundError")
         return {"OwnershipControls": {"Rules": [{"ObjectOwnership": ownership}]}}
@@ -105,7 +105,7 @@ class BucketSettings(Base):
 
     def get_bucket_tagging(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The bucket's tags; NoSuchTagSet when there is none."""
-        found = loads(self.bucket(req).tags)
+        found = loads(self._bucket(req).tags)
         if not found:
             raise s3_error("NoSuchTagSet")
         return {"TagSet": tags.as_set(found)}
@@ -116,7 +116,7 @@ class BucketSettings(Base):
 
     def _change(self, ctx: Context, req: Params, **values: Any) -> dict[str, Any]:
         def work(tx: Tx) -> dict[str, Any]:
-            row: Row = self.bucket_in(tx, req)
+            row: Row = self._bucket_in(tx, req)
             if values:
                 buckets.change(tx, row.name, **values)
             return {}

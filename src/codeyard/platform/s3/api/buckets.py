@@ -83,12 +83,12 @@ class Buckets(Base):
 
     def head_bucket(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Whether the bucket is there, and where."""
-        row = self.bucket(req)
+        row = self._bucket(req)
         return {"BucketRegion": row.region, "BucketArn": f"arn:aws:s3:::{row.name}"}
 
     def get_bucket_location(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The bucket's region; us-east-1 is shown as none."""
-        region = self.bucket(req).region
+        region = self._bucket(req).region
         return {} if region == "us-east-1" else {"LocationConstraint": region}
 
     def list_buckets(self, ctx: Context, req: Params) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Buckets(Base):
         """Delete an empty bucket with its unfinished uploads; BucketNotEmpty when a version is left."""
 
         def work(tx: Tx) -> dict[str, Any]:
-            row = self.bucket_in(tx, req)
+            row = self._bucket_in(tx, req)
             buckets.remove(tx, row.name)
             for upload_id in buckets.upload_ids(tx, row.name):
                 uploads.remove(tx, upload_id)
@@ -123,12 +123,12 @@ class Buckets(Base):
 
     def get_bucket_acl(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The owner with full control: no other list is in force."""
-        owner = owner_of(self.bucket(req).account)
+        owner = owner_of(self._bucket(req).account)
         return {"Owner": owner, "Grants": [full_control(owner)]}
 
     def put_bucket_acl(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Only `private` may be set, which holds anyway."""
-        row = self.bucket(req)
+        row = self._bucket(req)
         if row.ownership == ENFORCED or req.get("AccessControlPolicy"):
             raise s3_error("AccessControlListNotSupported")
         headers.refuse_acl(req, row.ownership)

@@ -17,7 +17,7 @@ from codeyard.storage import Row, Tx, dumps, loads
 class Sources(Base):
     """Finding what a copy copies."""
 
-    def source(self, req: Params) -> tuple[Row, Row]:
+    def _source(self, req: Params) -> tuple[Row, Row]:
         """The source's bucket and version, if the request's conditions on it hold."""
         name, key, version_id = parse_copy_source(str(req["CopySource"]))
 
@@ -46,8 +46,8 @@ class Copies(Objects, Sources):
         """Copy an object, with its headers and tags or with new ones."""
         check_key(str(req["Key"]))
         headers.refuse_unbuilt(req)
-        source_bucket, source = self.source(req)
-        target = self.bucket(req)
+        source_bucket, source = self._source(req)
+        target = self._bucket(req)
         headers.refuse_acl(req, target.ownership)
         self._refuse_useless(req, source_bucket, source)
         values, fresh = self._values(req, source_bucket, source, target)
@@ -56,10 +56,10 @@ class Copies(Objects, Sources):
             still = objects.exact(tx, source.bucket, source.key, source.version_id)
             if still is None or (not fresh and still.blob_id != source.blob_id):
                 raise s3_error("NoSuchKey", Key=source.key)
-            bucket, version_id = self.place(tx, ctx, req, values, "CopyObject")
+            bucket, version_id = self._place(tx, ctx, req, values, "CopyObject")
             return self._answer(bucket, version_id, source_bucket, source, values)
 
-        return self.write_or_drop(ctx, work, values["blob_id"]) if fresh else ctx.write(work)
+        return self._write_or_drop(ctx, work, values["blob_id"]) if fresh else ctx.write(work)
 
     @staticmethod
     def _answer(
@@ -100,8 +100,8 @@ class Copies(Objects, Sources):
             raise s3_error("NotImplemented", "This checksum algorithm is not implemented")
         shared = source_bucket.account == target.account and (not algorithm or algorithm in loads(source.checksum))
         if not shared or loads(source.checksum).get("type") == checksums.COMPOSITE:
-            body = self.store_bytes(self.kit.blobs.read(source.blob_id), algorithm or checksums.DEFAULT)
-            return self.row_of(body, kept, labels) | {"parts": "[]"}, True
+            body = self._store_bytes(self.kit.blobs.read(source.blob_id), algorithm or checksums.DEFAULT)
+            return self._row_of(body, kept, labels) | {"parts": "[]"}, True
         columns = ("size", "etag", "blob_id", "checksum")
         values = {name: getattr(source, name) for name in columns} | {"marker": 0, "parts": "[]"}
         now = self.kit.clock.now()

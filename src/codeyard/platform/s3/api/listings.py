@@ -51,7 +51,7 @@ class Listings(Base):
         limit = _limit(req, "MaxKeys")
 
         def look(tx: Tx) -> tuple[Row, listing.Page]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
 
             def fetch(start: str, inclusive: bool, count: int, row: Any) -> Any:
                 return objects.list_keys(tx, bucket.name, prefix, start, inclusive, count)
@@ -80,7 +80,7 @@ class Listings(Base):
         prefix, delimiter = str(req.get("Prefix") or ""), str(req.get("Delimiter") or "")
 
         def look(tx: Tx) -> tuple[Row, listing.Page]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             marker = objects.exact(tx, bucket.name, key_marker, id_marker) if id_marker else None
             first = [None if marker is None else marker.seq]
 

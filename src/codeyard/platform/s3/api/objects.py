@@ -28,21 +28,21 @@ class Objects(Base):
         values = body | {"parts": "[]"}
 
         def work(tx: Tx) -> dict[str, Any]:
-            bucket, version_id = self.place(tx, ctx, req, values, "PutObject")
+            bucket, version_id = self._place(tx, ctx, req, values, "PutObject")
             members = checksum_members(values["checksum"])
             return {"ETag": f'"{values["etag"]}"', **AES, **members, **version_member(bucket, version_id)}
 
-        return self.write_or_drop(ctx, work, values["blob_id"])
+        return self._write_or_drop(ctx, work, values["blob_id"])
 
     def _admit(self, req: Params) -> dict[str, Any]:
         check_key(str(req["Key"]))
         headers.refuse_unbuilt(req)
         kept = headers.from_request(req)
         labels = tags.from_header(req.get("Tagging"))
-        headers.refuse_acl(req, self.bucket(req).ownership)
-        return self.row_of(self.receive(req), kept, labels)
+        headers.refuse_acl(req, self._bucket(req).ownership)
+        return self._row_of(self._receive(req), kept, labels)
 
-    def row_of(self, body: Received, kept: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    def _row_of(self, body: Received, kept: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
         """The columns of a version of this body."""
         return {
             "marker": 0,
@@ -55,20 +55,20 @@ class Objects(Base):
             "tags": dumps(labels),
         }
 
-    def place(self, tx: Tx, ctx: Context, req: Params, values: dict[str, Any], reason: str) -> tuple[Row, str]:
+    def _place(self, tx: Tx, ctx: Context, req: Params, values: dict[str, Any], reason: str) -> tuple[Row, str]:
         """Make the version the key's newest, if the request's conditions hold, and tell EventBridge."""
-        bucket, key = self.bucket_in(tx, req), str(req["Key"])
+        bucket, key = self._bucket_in(tx, req), str(req["Key"])
         if req.get("IfMatch") or req.get("IfNoneMatch"):
             conditions.check_write(
                 objects.current_etag(tx, bucket.name, key), req.get("IfMatch"), req.get("IfNoneMatch")
             )
-        version_id = objects.put(tx, bucket, key, self.new_version_id(), values)
+        version_id = objects.put(tx, bucket, key, self._new_version_id(), values)
         if bucket.eventbridge:
             thing = events.described(key, version_id, etag=values["etag"], size=values["size"], at=values["modified"])
             tx.emit(events.object_event(ctx, bucket, events.CREATED, thing, reason=reason))
         return bucket, version_id
 
-    def write_or_drop(self, ctx: Context, work: Callable[[Tx], dict[str, Any]], blob_id: str) -> dict[str, Any]:
+    def _write_or_drop(self, ctx: Context, work: Callable[[Tx], dict[str, Any]], blob_id: str) -> dict[str, Any]:
         """Write; when it is refused, the new blob goes at once."""
         try:
             return ctx.write(work)
@@ -78,21 +78,21 @@ class Objects(Base):
 
     def get_object(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The object, a range of it, or one of its parts."""
-        bucket, row = self.found(req)
+        bucket, row = self._found(req)
         answer, span = self._described(bucket, row, req)
         return {**answer, "Body": BlobRange(row.blob_id, *span)}
 
     def head_object(self, ctx: Context, req: Params) -> dict[str, Any]:
         """What GetObject would say, without the bytes."""
-        bucket, row = self.found(req)
+        bucket, row = self._found(req)
         answer, _ = self._described(bucket, row, req)
         return answer
 
-    def found(self, req: Params) -> tuple[Row, Row]:
+    def _found(self, req: Params) -> tuple[Row, Row]:
         """The bucket and the version that the request reads."""
 
         def look(tx: Tx) -> tuple[Row, Row]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             return bucket, objects.readable(tx, bucket.name, str(req["Key"]), req.get("VersionId"))
 
         return self.kit.db.read(look)
@@ -145,7 +145,7 @@ class Objects(Base):
         check_key(str(req["Key"]))
 
         def work(tx: Tx) -> dict[str, Any]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             self._deletable(tx, bucket, req)
             return self._delete(tx, ctx, bucket, str(req["Key"]), req.get("VersionId"), "DeleteObject")
 
@@ -166,7 +166,7 @@ class Objects(Base):
         quiet = bool(req["Delete"].get("Quiet"))
 
         def work(tx: Tx) -> dict[str, Any]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             deleted, failed = [], []
             for one in wanted:
                 try:
@@ -214,7 +214,7 @@ class Objects(Base):
     def _mark(self, tx: Tx, ctx: Context, bucket: Row, key: str, reason: str) -> dict[str, Any]:
         empty = {"size": 0, "etag": "", "blob_id": "", "headers": "{}", "checksum": "", "tags": "{}", "parts": "[]"}
         values = {**empty, "marker": 1, "modified": ctx.now}
-        version_id = objects.put(tx, bucket, key, self.new_version_id(), values)
+        version_id = objects.put(tx, bucket, key, self._new_version_id(), values)
         row = objects.exact(tx, bucket.name, key, version_id)
         assert row is not None
         self._tell_deleted(tx, ctx, bucket, row, reason, events.MARKER)
@@ -229,7 +229,7 @@ class Objects(Base):
 
     def get_object_attributes(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The attributes asked for."""
-        bucket, row = self.found(req)
+        bucket, row = self._found(req)
         members = checksum_members(row.checksum)
         sizes = loads(row.parts)
         known: dict[str, Any] = {
@@ -244,13 +244,13 @@ class Objects(Base):
 
     def get_object_acl(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The bucket's owner with full control."""
-        bucket, _ = self.found(req)
+        bucket, _ = self._found(req)
         owner = owner_of(bucket.account)
         return {"Owner": owner, "Grants": [full_control(owner)]}
 
     def put_object_acl(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Only lists that say what holds anyway may be set."""
-        bucket, _ = self.found(req)
+        bucket, _ = self._found(req)
         if bucket.ownership == "BucketOwnerEnforced" or req.get("AccessControlPolicy"):
             raise s3_error("AccessControlListNotSupported")
         headers.refuse_acl(req, bucket.ownership)

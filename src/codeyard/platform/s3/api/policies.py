@@ -21,7 +21,7 @@ class Policies(Base):
         policy.check(text, name)
 
         def work(tx: Tx) -> dict[str, Any]:
-            row = self.bucket_in(tx, req)
+            row = self._bucket_in(tx, req)
             if loads(row.public_access).get("BlockPublicPolicy") and policy.is_public(text):
                 raise s3_error(
                     "AccessDenied",
@@ -36,14 +36,14 @@ class Policies(Base):
 
     def get_bucket_policy(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The policy's text; NoSuchBucketPolicy when there is none."""
-        text = self.bucket(req).policy
+        text = self._bucket(req).policy
         if not text:
             raise s3_error("NoSuchBucketPolicy")
         return {"Policy": text}
 
     def get_bucket_policy_status(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Whether the policy makes the bucket public."""
-        text = self.bucket(req).policy
+        text = self._bucket(req).policy
         if not text:
             raise s3_error("NoSuchBucketPolicy")
         return {"PolicyStatus": {"IsPublic": policy.is_public(text)}}
@@ -52,7 +52,7 @@ class Policies(Base):
         """Take the policy away."""
 
         def work(tx: Tx) -> dict[str, Any]:
-            buckets.change(tx, self.bucket_in(tx, req).name, policy=None)
+            buckets.change(tx, self._bucket_in(tx, req).name, policy=None)
             return {}
 
         return ctx.write(work)

@@ -28,7 +28,7 @@ class Tagging(Base):
         """A version's tags, perhaps none."""
 
         def look(tx: Tx) -> dict[str, Any]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             row = objects.readable(tx, bucket.name, str(req["Key"]), req.get("VersionId"))
             return {"TagSet": tags.as_set(loads(row.tags)), **version_member(bucket, row.version_id)}
 
@@ -36,7 +36,7 @@ class Tagging(Base):
 
     def _set(self, ctx: Context, req: Params, text: str, detail_type: str) -> dict[str, Any]:
         def work(tx: Tx) -> dict[str, Any]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             row = objects.readable(tx, bucket.name, str(req["Key"]), req.get("VersionId"))
             objects.set_tags(tx, row, text)
             if bucket.eventbridge:

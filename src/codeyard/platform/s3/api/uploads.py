@@ -43,7 +43,7 @@ class Uploads(Objects, Sources):
         }
 
         def work(tx: Tx) -> dict[str, Any]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             headers.refuse_acl(req, bucket.ownership)
             uploads.add(tx, bucket=bucket.name, **row)
             answer = {"Bucket": bucket.name, "Key": key, "UploadId": upload_id, **AES}
@@ -56,9 +56,9 @@ class Uploads(Objects, Sources):
     def upload_part(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Store one part; a part of the same number is replaced."""
         number = _number(req)
-        upload = self.upload(req)
+        upload = self._upload(req)
         headers.refuse_unbuilt(req)
-        body = self.receive(req, default=upload.algorithm, algorithm=_part_algorithm(req, upload))
+        body = self._receive(req, default=upload.algorithm, algorithm=_part_algorithm(req, upload))
         self._put_part(ctx, req, number, body)
         member = {checksums.member(body.algorithm): body.checksum}
         return {"ETag": f'"{body.etag}"', **AES, **member}
@@ -66,12 +66,12 @@ class Uploads(Objects, Sources):
     def upload_part_copy(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Store a part from an object or a range of one."""
         number = _number(req)
-        upload = self.upload(req)
-        source_bucket, source = self.source(req)
+        upload = self._upload(req)
+        source_bucket, source = self._source(req)
         start, length = 0, source.size
         if req.get("CopySourceRange"):
             start, length = ranges.copy_range(str(req["CopySourceRange"]), source.size)
-        body = self.store_bytes(self.kit.blobs.read(source.blob_id, start, length), upload.algorithm)
+        body = self._store_bytes(self.kit.blobs.read(source.blob_id, start, length), upload.algorithm)
         self._put_part(ctx, req, number, body)
         result = {"ETag": f'"{body.etag}"', "LastModified": moment(ctx.now)}
         result[checksums.member(body.algorithm)] = body.checksum
@@ -92,20 +92,20 @@ class Uploads(Objects, Sources):
             uploads.put_part(tx, upload.id, number, values)
             return {}
 
-        self.write_or_drop(ctx, work, body.blob_id)
+        self._write_or_drop(ctx, work, body.blob_id)
 
-    def upload(self, req: Params) -> Row:
+    def _upload(self, req: Params) -> Row:
         """The request's upload."""
 
         def look(tx: Tx) -> Row:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             return uploads.get(tx, bucket.name, str(req["Key"]), str(req["UploadId"]))
 
         return self.kit.db.read(look)
 
     def complete_multipart_upload(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Make the parts named one object."""
-        upload = self.upload(req)
+        upload = self._upload(req)
         stored = self.kit.db.read(lambda tx: uploads.all_parts(tx, upload.id))
         chosen = _chosen((req.get("MultipartUpload") or {}).get("Parts") or [], stored, upload)
         size = sum(part.size for part in chosen)
@@ -120,7 +120,7 @@ class Uploads(Objects, Sources):
             again = uploads.get(tx, upload.bucket, upload.key, upload.id)
             if {part.blob_id for part in chosen} - {part.blob_id for part in uploads.all_parts(tx, again.id)}:
                 raise s3_error("InvalidPart")
-            bucket, version_id = self.place(tx, ctx, req, values, "CompleteMultipartUpload")
+            bucket, version_id = self._place(tx, ctx, req, values, "CompleteMultipartUpload")
             uploads.remove(tx, again.id)
             return self._completed(ctx, bucket, upload.key, version_id, values)
 
@@ -130,7 +130,7 @@ class Uploads(Objects, Sources):
             if fresh:
                 self.kit.blobs.delete(values["blob_id"])
             raise
-        return self.write_or_drop(ctx, work, values["blob_id"]) if fresh else ctx.write(work)
+        return self._write_or_drop(ctx, work, values["blob_id"]) if fresh else ctx.write(work)
 
     @staticmethod
     def _completed(ctx: Context, bucket: Row, key: str, version_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,11 +148,11 @@ class Uploads(Objects, Sources):
         algorithm = upload.algorithm
         fresh = len(chosen) > 1
         if fresh:
-            body = self.store_bytes(self._bytes(chosen), algorithm)
+            body = self._store_bytes(self._bytes(chosen), algorithm)
         else:
             only = chosen[0]
             body = Received(only.blob_id, only.size, only.etag, algorithm, loads(only.checksum).get(algorithm, ""))
-        values = self.row_of(body, loads(upload.headers), loads(upload.tags))
+        values = self._row_of(body, loads(upload.headers), loads(upload.tags))
         values["etag"] = checksums.multipart_etag([part.etag for part in chosen])
         values["parts"] = dumps([part.size for part in chosen])
         text = body.checksum
@@ -169,7 +169,7 @@ class Uploads(Objects, Sources):
         """Throw an upload away with its parts."""
 
         def work(tx: Tx) -> dict[str, Any]:
-            bucket = self.bucket_in(tx, req)
+            bucket = self._bucket_in(tx, req)
             uploads.remove(tx, uploads.get(tx, bucket.name, str(req["Key"]), str(req["UploadId"])).id)
             return {}
 
@@ -177,7 +177,7 @@ class Uploads(Objects, Sources):
 
     def list_parts(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A page of an upload's parts."""
-        upload = self.upload(req)
+        upload = self._upload(req)
         limit, after = _bounded(req.get("MaxParts")), int(req.get("PartNumberMarker") or 0)
         found = self.kit.db.read(lambda tx: uploads.some_parts(tx, upload.id, after, limit + 1))
         shown = found[:limit]
@@ -205,7 +205,7 @@ class Uploads(Objects, Sources):
         limit = _bounded(req.get("MaxUploads"))
 
         def look(tx: Tx) -> listing.Page:
-            name = self.bucket_in(tx, req).name
+            name = self._bucket_in(tx, req).name
 
             def fetch(start: str, inclusive: bool, count: int, row: Any) -> Any:
                 after = row.id if row is not None else id_marker if start == key_marker else ""

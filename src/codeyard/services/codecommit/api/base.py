@@ -12,6 +12,7 @@ from codeyard.engine import Kit
 from codeyard.git.catfile import CatFiles
 from codeyard.git.command import Git
 from codeyard.services.codecommit import model, store
+from codeyard.services.codecommit.lookup import Lookup
 from codeyard.services.codecommit.model import Repository
 from codeyard.services.codecommit.reading import Reader
 from codeyard.services.codecommit.refs import RefChanges
@@ -27,6 +28,7 @@ class Rooms:
     objects: CatFiles
     repositories: RepositoryStore
     changes: RefChanges
+    lookup: Lookup
 
 
 class Base:
@@ -37,7 +39,7 @@ class Base:
         self._kit = rooms.kit
 
     def _find(self, ctx: Context, name: str) -> Repository | None:
-        return self._kit.db.read(lambda tx: store.get(tx, ctx.account, ctx.region, name))
+        return self._rooms.lookup.find(ctx.account, ctx.region, name)
 
     def _get(self, ctx: Context, req: Params, member: str = "repositoryName") -> Repository:
         name = required(req, member, "RepositoryNameRequiredException")

@@ -78,13 +78,8 @@ def build_request(run: Run) -> dict[str, Any]:
         "secondarySourcesOverride": [
             {"type": "CODEPIPELINE", "location": _location(a), "sourceIdentifier": a.name} for a in others
         ],
-        "artifactsOverride": {"type": "NO_ARTIFACTS"},
-        "secondaryArtifactsOverride": [],
+        **_outputs(run),
     }
-    if run.outputs:
-        first, *rest = run.outputs
-        request["artifactsOverride"] = _artifact(first) | ({"artifactIdentifier": first.name} if rest else {})
-        request["secondaryArtifactsOverride"] = [_artifact(a) | {"artifactIdentifier": a.name} for a in rest]
     if environment := _environment(run.configuration.get("EnvironmentVariables", "")):
         request["environmentVariablesOverride"] = environment
     return request
@@ -94,6 +89,14 @@ def _sources(run: Run) -> tuple[Artifact, list[Artifact]]:
     name = run.configuration.get("PrimarySource", "")
     primary = next((a for a in run.inputs if a.name == name), run.inputs[0])
     return primary, [a for a in run.inputs if a is not primary]
+
+
+def _outputs(run: Run) -> dict[str, Any]:
+    """One output is the build's artifact; of several, each is the secondary artifact of its name, as on AWS."""
+    if len(run.outputs) == 1:
+        return {"artifactsOverride": _artifact(run.outputs[0]), "secondaryArtifactsOverride": []}
+    named = [_artifact(a) | {"artifactIdentifier": a.name} for a in run.outputs]
+    return {"artifactsOverride": {"type": "NO_ARTIFACTS"}, "secondaryArtifactsOverride": named}
 
 
 def _location(artifact: Artifact) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codeyard.contract import AwsError, Context, Params
+from codeyard.contract import AwsError, Context, Params, access_denied
 from codeyard.services.codepipeline import sources
 from codeyard.services.codepipeline.api.base import Base, when
 from codeyard.services.codepipeline.api.tags import as_list, checked_tags
@@ -23,6 +23,7 @@ class Pipelines(Base):
     def create_pipeline(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Create a pipeline and start its first execution; PipelineNameInUseException when the name is taken."""
         structure.check(req["pipeline"], ctx.region)
+        _check_role(ctx, req["pipeline"]["roleArn"])
         declaration = normalized(req["pipeline"], 1)
         tags = checked_tags({}, req.get("tags", []))
         uid = self._kit.ids.uuid()
@@ -75,6 +76,7 @@ class Pipelines(Base):
     def update_pipeline(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Replace the pipeline's structure; its version grows by one, whatever version the caller sent."""
         structure.check(req["pipeline"], ctx.region)
+        _check_role(ctx, req["pipeline"]["roleArn"])
         return ctx.write(lambda tx: self._update(tx, ctx, req["pipeline"]))
 
     def _update(self, tx: Tx, ctx: Context, sent: dict[str, Any]) -> dict[str, Any]:
@@ -131,6 +133,12 @@ class Pipelines(Base):
         owner, region = req.get("actionOwnerFilter", "AWS"), req.get("regionFilter", ctx.region)
         shown = catalog.ACTION_TYPES.values() if owner == "AWS" and region == ctx.region else ()
         return {"actionTypes": [kind.shape() for kind in shown]}
+
+
+def _check_role(ctx: Context, role_arn: str) -> None:
+    """A role is passed within its account only, whatever its trust policy says."""
+    if role_arn.split(":")[4] != ctx.account:
+        raise access_denied("Cross-account pass role is not allowed.")
 
 
 def _summary(row: Row) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,9 +13,27 @@ from codeyard.storage import Row, Tx
 c = action_runs.c
 
 
+_FRESH: Mapping[str, Any] = {
+    "current": 1,
+    "status": "InProgress",
+    "begun": 0,
+    "updated_by": "",
+    "external_id": "",
+    "external_url": "",
+    "summary": "",
+    "error_code": "",
+    "error_message": "",
+    "percent": None,
+    "log_stream": "",
+    "configuration": "{}",
+    "variables": "{}",
+    "revision": "",
+}
+
+
 def insert(tx: Tx, **values: Any) -> None:
-    """Insert a new attempt."""
-    tx.insert(action_runs, **values)
+    """Insert a new attempt: in progress, not begun, the current one of its action."""
+    tx.insert(action_runs, **_FRESH, **values)
 
 
 def get(tx: Tx, run: str) -> Row | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,10 +10,23 @@ import sqlalchemy as sa
 from codeyard.services.codepipeline.store.tables import executions, stage_runs, start_tokens
 from codeyard.storage import Row, Tx
 
+_FRESH: Mapping[str, Any] = {
+    "status": "InProgress",
+    "live": 1,
+    "position": 0,
+    "inside": 0,
+    "stopping": 0,
+    "abandon": 0,
+    "stop_reason": "",
+    "summary": "",
+    "attempt": 1,
+    "retried": 0,
+}
+
 
 def insert(tx: Tx, **values: Any) -> None:
-    """Insert a new execution."""
-    tx.insert(executions, **values)
+    """Insert a new execution: in progress, before its first stage."""
+    tx.insert(executions, **_FRESH, **values)
 
 
 def get(tx: Tx, execution: str) -> Row | None:

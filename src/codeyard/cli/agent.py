@@ -1,0 +1,24 @@
+"""`codeyard agent`: deploys to this host what CodeDeploy tells it to."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="what `codeyard host add` wrote",
+)
+@click.option("--once", is_flag=True, help="carry out what waits, then end")
+def command(config: Path, once: bool) -> None:
+    """Poll for this host's deployment commands and carry them out, until SIGTERM."""
+    from codeyard.agent.main import run
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    run(config, once=once)
