@@ -148,7 +148,7 @@ class Yard:
 
     def enrol_local_runner(self) -> None:
         """Give the runner beside this server its identity and tell it where the server is."""
-        principal = self.identity.user(self.options.account, "admin")
+        principal = self.identity.user_named(self.options.account, "admin")
         assert principal is not None
         admin = self.gateway.client(principal, self.options.account, self.options.region)
         keys = codebuild.enrol(admin.call, "codeyard-runner-local")
@@ -255,7 +255,7 @@ class Yard:
         return {"access_key_id": made[0], "secret_access_key": made[1]}
 
     def _console_link(self, asked: dict[str, Any]) -> dict[str, Any]:
-        principal = self.identity.user(self.options.account, asked.get("user", "admin"))
+        principal = self.identity.user_named(self.options.account, asked.get("user", "admin"))
         if principal is None:
             raise ValueError(f"there is no user {asked.get('user')} in account {self.options.account}")
         return {"url": self.console.one_time_link(principal)}

@@ -17,7 +17,7 @@ from codeyard.agent.config import Config, Keys
 
 # call(service, operation, params) -> answer: a signed API call as whoever may enrol hosts
 Call = Callable[[str, str, dict[str, Any]], dict[str, Any]]
-_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,59}")
 USER_PATH = "/codeyard/hosts/"
 
 
@@ -50,7 +50,7 @@ def enrol(
     """
     if not _NAME.fullmatch(name) or name.startswith("i-"):
         raise ValueError(
-            f"{name!r} is not a name for a host: 1 to 64 of A-Z a-z 0-9 + = , . @ _ -, not beginning with i-"
+            f"{name!r} is not a name for a host: 1 to 59 of A-Z a-z 0-9 + = , . @ _ -, not beginning with i-"
         )
     undo: list[tuple[str, str, dict[str, Any]]] = []
     try:
@@ -76,7 +76,7 @@ def withdraw(call: Call, name: str) -> None:
 
 def user_name(name: str) -> str:
     """The IAM user that a host's agent calls as."""
-    return f"host-{name}"[:64]
+    return f"host-{name}"
 
 
 def bundle_policy(buckets: Sequence[str]) -> str:

@@ -188,6 +188,7 @@ def _load(text: str) -> dict[str, Any]:
 def _yaml_message(error: yaml.MarkedYAMLError) -> str:
     """libyaml's words, with the line counted from zero, as CodeBuild says them."""
     problem = str(error.problem or error.context or "invalid YAML")
+    problem = problem.replace("mapping values are not allowed here", "mapping values are not allowed in this context")
     problem = re.sub(r"expected ',' or '\]', but got .*", "did not find expected ',' or ']'", problem)
     problem = re.sub(r"expected ',' or '\}', but got .*", "did not find expected ',' or '}'", problem)
     problem = re.sub(r"expected <block end>, but found .*", "did not find expected key", problem)
@@ -244,7 +245,8 @@ def _commands(value: Any) -> tuple[str, ...]:
     flat = [one for item in items for one in (item if isinstance(item, list) else [item])]
     if any(isinstance(item, dict) for item in flat):
         raise BuildSpecError(
-            "Expected Commands[0] to be of string type: found subkeys instead at line 0, value of the key tag on line 0 might be empty"
+            "Expected Commands[0] to be of string type: found subkeys instead at line 0, "
+            "value of the key tag on line 0 might be empty"
         )
     return tuple(_text(item) for item in flat if item is not None and _text(item))
 

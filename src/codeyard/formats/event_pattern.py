@@ -216,7 +216,8 @@ def _affix(name: str, text: str, *, fold: bool) -> Test:
 
 def _wildcard(text: str) -> Test:
     """`*` stands for zero or more characters, a backslash takes the next character as it is."""
-    parts, current, position = [], "", 0
+    parts: list[str] = []
+    current, position = "", 0
     while position < len(text):
         char = text[position]
         if char == "\\":

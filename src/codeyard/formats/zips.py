@@ -48,7 +48,7 @@ def members(archive: zipfile.ZipFile, limits: Limits) -> Iterator[tuple[zipfile.
 
 
 def extract(file: IO[bytes], folder: str, limits: Limits | None = None) -> int:
-    """Write the archive below `folder`, which exists and is empty; how many files. Links are kept where they stay inside."""
+    """Write the archive below `folder`, which exists and is empty; how many files. Links that stay inside are kept."""
     limits = limits or Limits()
     count, links = 0, []
     try:

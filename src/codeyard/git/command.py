@@ -19,7 +19,7 @@ from typing import IO
 # Per subcommand: the flags that may be given. One that ends in "=" takes a value.
 _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "archive": frozenset({"--format="}),
+        "archive": frozenset({"--format=zip", "-1"}),
         "cat-file": frozenset({"--batch-command", "--batch-check"}),
         "commit-graph write": frozenset({"--reachable", "--changed-paths", "--split"}),
         "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--root", "--no-commit-id", "--abbrev=40"}),

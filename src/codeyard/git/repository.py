@@ -15,7 +15,7 @@ _CONFIG = """\
 \tbare = true
 \tfsync = committed
 \tbigFileThreshold = 16m
-\thooksPath = {hooks}
+\thooksPath = "{hooks}"
 \tlogAllRefUpdates = false
 [gc]
 \tauto = 0
@@ -47,6 +47,9 @@ _CONFIG = """\
 \twriteBitmaps = true
 """
 
+# An archive holds what the commit holds, whatever the repository's own attributes say.
+_ATTRIBUTES = "* -export-ignore -export-subst\n"
+
 MAX_INPUT = 4 * 1024**3
 
 
@@ -62,17 +65,17 @@ def create(git: Git, path: Path, default_ref: str, max_input: int = MAX_INPUT) -
     ]
     git.run(GitCommand("init", flags, operands=[str(path)]))
     config = path / "config"
-    config.write_text(_CONFIG.format(hooks=git.hooks, max_input=max_input), "utf-8")
-    for name in (
-        config,
-        path / "HEAD",
-        path / "refs",
-        path / "objects",
-        path,
-        path.parent,
-        path.parent.parent,
-    ):
+    attributes = path / "info" / "attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text(_ATTRIBUTES, "utf-8")
+    config.write_text(_CONFIG.format(hooks=_quoted(git.hooks), max_input=max_input), "utf-8")
+    made = (attributes, attributes.parent, config, path / "HEAD", path / "refs", path / "objects", path)
+    for name in (*made, path.parent, path.parent.parent):
         _fsync(name)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def remove(path: Path) -> None:

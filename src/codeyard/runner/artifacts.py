@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from re import Pattern
 from typing import IO
 
-from codeyard.formats.buildspec import Artifact
-from codeyard.formats.globs import compiled, select
+from codeyard.formats.buildspec import Artifacts
+from codeyard.formats.globs import compiled, is_glob
 
 _MAX_FILES, _MAX_BYTES = 200_000, 8 * 1024**3
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -33,7 +33,7 @@ class Packed:
     sha256: str
 
 
-def pack(root: Path, artifact: Artifact, target: Path) -> Packed:
+def pack(root: Path, artifact: Artifacts, target: Path) -> Packed:
     """Zip what the artifact names; NoArtifacts where that is nothing."""
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -50,7 +50,7 @@ def pack(root: Path, artifact: Artifact, target: Path) -> Packed:
     return _measured(target)
 
 
-def each(root: Path, artifact: Artifact) -> Iterator[tuple[str, IO[bytes], int]]:
+def each(root: Path, artifact: Artifacts) -> Iterator[tuple[str, IO[bytes], int]]:
     """The artifact's files one by one (packaging NONE): name, open file, size."""
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     base = _base(descriptor, artifact.base_directory)
@@ -65,12 +65,26 @@ def each(root: Path, artifact: Artifact) -> Iterator[tuple[str, IO[bytes], int]]
         os.close(descriptor)
 
 
-def _chosen(base: int, artifact: Artifact) -> list[tuple[str, str]]:
+def _chosen(base: int, artifact: Artifacts) -> list[tuple[str, str]]:
     paths = sorted(_walk(base, ""))
     found = select(paths, artifact.files, artifact.exclude_paths)
     if not found:
         raise NoArtifacts("CLIENT_ERROR: no matching artifact paths found")
     return [(path, path.rpartition("/")[2] if artifact.discard_paths else path) for path in found]
+
+
+def select(paths: list[str], patterns: tuple[str, ...], excluded: tuple[str, ...] = ()) -> list[str]:
+    """The paths that a pattern names (a plain name also means everything below it) and none excludes, in order."""
+    wanted = [glob for pattern in patterns for glob in _globs(pattern)]
+    unwanted = [glob for pattern in excluded for glob in _globs(pattern)]
+    return [p for p in paths if any(w.fullmatch(p) for w in wanted) and not any(u.fullmatch(p) for u in unwanted)]
+
+
+def _globs(pattern: str) -> list[Pattern[str]]:
+    name = pattern.strip("/").removeprefix("./")
+    if is_glob(name):
+        return [compiled(name)]
+    return [compiled(name), compiled(f"{name}/**/*")] if name not in ("", ".") else [compiled("**/*")]
 
 
 def _walk(folder: int, prefix: str) -> Iterator[str]:
@@ -113,7 +127,7 @@ def _base(root: int, wanted: str) -> int:
 
 
 def _folder_named(folder: int, pattern: str) -> str | None:
-    if not re.search(r"[*?]", pattern):
+    if not is_glob(pattern):
         return pattern
     glob = compiled(pattern)
     with os.scandir(folder) as entries:
@@ -121,7 +135,7 @@ def _folder_named(folder: int, pattern: str) -> str | None:
             (
                 e.name
                 for e in sorted(entries, key=lambda e: e.name)
-                if glob.match(e.name) and e.is_dir(follow_symlinks=False)
+                if glob.fullmatch(e.name) and e.is_dir(follow_symlinks=False)
             ),
             None,
         )

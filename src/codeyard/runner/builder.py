@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from codeyard.formats.buildspec import Artifact, Buildspec, BuildspecError, Phase, parse
+from codeyard.formats.buildspec import Artifacts, BuildSpec, BuildSpecError, Phase, parse
 from codeyard.runner import phases
 from codeyard.runner.artifacts import NoArtifacts, each, pack
 from codeyard.runner.client import Keys, Refused, Server
@@ -116,7 +116,7 @@ class Build:
             self._report.phase(phase, started, status, context)
 
     def _rule(self, phase: str) -> Any:
-        spec: Buildspec | None = getattr(self, "_spec", None)
+        spec: BuildSpec | None = getattr(self, "_spec", None)
         found = spec.phases.get(COMMANDS.get(phase, "")) if spec is not None else None
         return (found or Phase()).on_failure
 
@@ -147,20 +147,20 @@ class Build:
             else f"YAML location is {SOURCE}/{self._where}"
         )
 
-    def _read_spec(self, folder: Path | None) -> Buildspec:
+    def _read_spec(self, folder: Path | None) -> BuildSpec:
         given = self.work["source"].get("buildspec", "") or "buildspec.yml"
         self._inline = "\n" in given or given.lstrip().startswith(("version", "{"))
         self._where = "" if self._inline else given
         self._text = given if self._inline else _read_inside(folder, given)
         try:
             return parse(self._text)
-        except BuildspecError as problem:
+        except BuildSpecError as problem:
             raise PhaseFailed(f"YAML_FILE_ERROR: {problem}") from None
 
     def _prepare(self, lower: Path | None, secret: dict[str, str]) -> None:
         control = self._top / "control"
         control.mkdir()
-        self._shell = Shell(control, self._spec.shell)
+        self._shell = Shell(control, self._spec.shell or "sh")
         binds = [(path, path) for path in _TOOLING if self._flags.get("pass_host_tooling") and Path(path).exists()]
         plan = Plan(
             self._top,
@@ -218,7 +218,7 @@ class Build:
             ):
                 break
             attempt += 1
-            self.log.line(f"Retrying phase {phase}, attempt {attempt} of {found.on_failure.count}")
+            self.log.line(f"Retrying phase {phase}, attempt {attempt} of {found.on_failure.tries}")
         if phase == "POST_BUILD":
             self._read_exported()
         if failure is not None:
@@ -295,7 +295,7 @@ class Build:
             raise Stopped("TIMED_OUT")
 
     def _read_exported(self) -> None:
-        names = [n for n in self._spec.exported_variables if not n.startswith("AWS_")]
+        names = [n for n in self._spec.exported if not n.startswith("AWS_")]
         if not names:
             return
         lines = [f'printf "%s\\0%s\\0" {n} "${{{n}-}}"' for n in names if n.isidentifier()]
@@ -305,11 +305,11 @@ class Build:
         self._exported = [{"name": k.decode(), "value": v.decode("utf-8", "replace")} for k, v in pairs]
 
     def _upload(self) -> None:
-        spec = self._spec.artifacts or Artifact()
+        spec = self._spec.artifacts or Artifacts()
         wanted = [(self.work["artifacts"], spec)]
         for declared in self.work["secondaryArtifacts"]:
             wanted.append(
-                (declared, self._spec.secondary_artifacts.get(declared.get("artifactIdentifier", ""), Artifact()))
+                (declared, self._spec.secondary_artifacts.get(declared.get("artifactIdentifier", ""), Artifacts()))
             )
         for declared, chosen in wanted:
             if declared["type"] == "NO_ARTIFACTS":
@@ -322,7 +322,7 @@ class Build:
             except Refused as refused:
                 raise PhaseFailed(f"CLIENT_ERROR: {refused.code}: {refused.message}") from None
 
-    def _upload_one(self, declared: dict[str, Any], artifact: Artifact) -> dict[str, Any]:
+    def _upload_one(self, declared: dict[str, Any], artifact: Artifacts) -> dict[str, Any]:
         assert self._sandbox is not None
         bucket, root = declared["location"], self._sandbox.path("src")
         self.log.line("Expanding base directory path: " + (artifact.base_directory or "."))
@@ -348,7 +348,7 @@ class Build:
             made["artifactIdentifier"] = declared["artifactIdentifier"]
         return made
 
-    def _key(self, declared: dict[str, Any], artifact: Artifact) -> str:
+    def _key(self, declared: dict[str, Any], artifact: Artifacts) -> str:
         """Where the artifact goes in its bucket."""
         if declared["type"] == "CODEPIPELINE":
             return str(declared["name"])

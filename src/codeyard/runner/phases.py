@@ -37,17 +37,17 @@ def next_phase(current: str, outcome: Outcome) -> str:
 
 def after_failure(rule: OnFailure, phase: str) -> bool:
     """Whether a failed phase lets the build go on. BUILD and POST_BUILD have their own default."""
-    return rule.kind == "CONTINUE"
+    return rule.action == "CONTINUE"
 
 
 def aborts(rule: OnFailure, phase: str) -> bool:
     """Whether a failed BUILD skips POST_BUILD: only when it says ABORT itself."""
-    return phase == "BUILD" and rule.kind == "ABORT"
+    return phase == "BUILD" and rule.action == "ABORT"
 
 
 def retries(rule: OnFailure, attempt: int, output: str) -> bool:
     """Whether a failed phase is tried again after `attempt` retries so far."""
-    return rule.kind == "RETRY" and attempt < rule.count and re.search(rule.pattern, output) is not None
+    return rule.action == "RETRY" and attempt < rule.tries and re.search(rule.pattern, output) is not None
 
 
 def final_status(outcomes: Mapping[str, Outcome]) -> str:

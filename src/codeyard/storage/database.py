@@ -48,6 +48,11 @@ def throttled(what: str) -> AwsError:
     return AwsError("ThrottlingException", f"Rate exceeded: {what}; try again.", status=400)
 
 
+def unstorable() -> AwsError:
+    """The answer to text that no database row can hold: lone surrogates, and NUL on PostgreSQL."""
+    return AwsError("ValidationException", "A parameter holds characters that cannot be stored.", status=400)
+
+
 def open_database(url_or_path: str | Path, clock: Clock, ids: Ids) -> Database:
     """The database at a postgresql:// URL, a sqlite:/// URL or a file's path."""
     where = str(url_or_path)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from psycopg import IsolationLevel
 
 from codeyard.contract import Clock, Ids
-from codeyard.storage.database import throttled
+from codeyard.storage.database import throttled, unstorable
 from codeyard.storage.guard import assert_not_writing, inside_write
 from codeyard.storage.notify import Bus
 from codeyard.storage.schema import dumps, loads
@@ -56,8 +56,13 @@ class PostgresDatabase:
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Run `fn(tx)` on a snapshot."""
         assert_not_writing("a read of its own")
-        with self._connect(self._reading) as conn:
-            return fn(self._tx(conn, writable=False))
+        try:
+            with self._connect(self._reading) as conn:
+                return fn(self._tx(conn, writable=False))
+        except (UnicodeEncodeError, sa.exc.DBAPIError, psycopg.DataError) as error:
+            if _is_unstorable(error):
+                raise unstorable() from None
+            raise
 
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Run `fn(tx)` serializably, again where another write was in its way; durable when this returns."""
@@ -65,7 +70,9 @@ class PostgresDatabase:
         for attempt in range(ATTEMPTS):
             try:
                 tx, result = self._attempt(fn)
-            except (sa.exc.DBAPIError, psycopg.Error) as error:
+            except (UnicodeEncodeError, sa.exc.DBAPIError, psycopg.Error) as error:
+                if _is_unstorable(error):
+                    raise unstorable() from None
                 if not _worth_another(error, attempt):
                     raise
                 time.sleep(random.random() * 0.002 * (1 << min(attempt, 7)))
@@ -230,6 +237,13 @@ def _worth_another(error: BaseException, attempt: int) -> bool:
     """Collisions are; a duplicate key too, at first: its row may have come since the function looked for it."""
     state = _state(error)
     return state in AGAIN or (state == DUPLICATE and attempt < DUPLICATE_ATTEMPTS)
+
+
+def _is_unstorable(error: BaseException) -> bool:
+    original = getattr(error, "orig", None) or error
+    return isinstance(original, UnicodeEncodeError) or (
+        isinstance(original, psycopg.DataError) and "NUL (0x00)" in str(original)
+    )
 
 
 def _state(error: BaseException) -> str:

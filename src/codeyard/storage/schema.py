@@ -41,8 +41,20 @@ def _plain(value: object) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """JSON text for a TEXT column; bytes become base64, times RFC 3339."""
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode("utf-8")
+    """JSON text for a TEXT column; bytes become base64, times RFC 3339, what is no Unicode U+FFFD."""
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode("utf-8")
+    except orjson.JSONEncodeError:
+        cleaned = _cleaned(value)
+        return orjson.dumps(cleaned, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode("utf-8")
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {_cleaned(key): _cleaned(one) for key, one in value.items()}
+    return [_cleaned(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def loads(text: str | bytes) -> Any:

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from codeyard.contract import Clock, Ids
-from codeyard.storage.database import throttled
+from codeyard.storage.database import throttled, unstorable
 from codeyard.storage.guard import assert_not_writing, inside_write
 from codeyard.storage.notify import Bus
 from codeyard.storage.statements import Statements
@@ -93,6 +93,8 @@ class SqliteDatabase:
         raw.execute("BEGIN")
         try:
             return fn(Tx(link.conn, raw, self._statements, self._clock, self._ids, writable=False))
+        except UnicodeEncodeError:
+            raise unstorable() from None
         finally:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
@@ -110,6 +112,8 @@ class SqliteDatabase:
         member = Member(fn)
         self._queue.put(member)
         member.done.acquire()
+        if isinstance(member.error, UnicodeEncodeError):
+            raise unstorable() from None
         if member.error is not None:
             raise member.error
         self._settle(member)

@@ -30,11 +30,30 @@ class Candidate:
 
     def literal(self, query: Mapping[str, str]) -> bool:
         """Whether every literal of the URI's query is in the request's."""
-        return all(name in query and (not value or query[name] == value) for name, value in self.literals)
+        for name, value in self.literals:  # noqa: SIM110 - a generator costs more than the loop
+            if name not in query or (value and query[name] != value):
+                return False
+        return True
 
     def served(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         """Whether all that it requires in query and headers is there."""
-        return all(n in query for n in self.needs_query) and all(n in headers for n in self.needs_header)
+        for name in self.needs_query:
+            if name not in query:
+                return False
+        for name in self.needs_header:  # noqa: SIM110 - a generator costs more than the loop
+            if name not in headers:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class PathGroup:
+    """The operations of one method and path, by rank; `plain` those that need no literal in the query."""
+
+    path: re.Pattern[str]
+    labels: tuple[str, ...]
+    all: tuple[Candidate, ...]
+    plain: tuple[Candidate, ...]
 
 
 class RestTable:
@@ -42,30 +61,45 @@ class RestTable:
 
     def __init__(self, model: ServiceModel) -> None:
         made = sorted((_candidate(model.operation_model(n)) for n in model.operation_names), key=lambda c: c.rank)
-        self._by_method: dict[str, list[Candidate]] = {}
+        grouped: dict[tuple[str, str], list[Candidate]] = {}
         for candidate in made:
-            self._by_method.setdefault(candidate.method, []).append(candidate)
+            grouped.setdefault((candidate.method, candidate.path.pattern), []).append(candidate)
+        self._by_method: dict[str, list[PathGroup]] = {}
+        for (method, _), found in grouped.items():
+            plain = tuple(candidate for candidate in found if not candidate.literals)
+            group = PathGroup(found[0].path, found[0].labels, tuple(found), plain)
+            self._by_method.setdefault(method, []).append(group)
 
     def match(self, head: Head, path: str) -> tuple[str, dict[str, str]] | None:
         """The operation and its decoded labels. The most specific path and query win; among equals, the one
         whose required members are all there; deprecated ones come last."""
         query = dict(query_pairs(head.query))
-        fallback: tuple[str, dict[str, str]] | None = None
-        for candidate in self._by_method.get(head.method, ()):
-            found = candidate.path.fullmatch(path)
-            if found is None or not candidate.literal(query):
+        for group in self._by_method.get(head.method, ()):
+            found = group.path.fullmatch(path)
+            if found is None:
                 continue
-            labels = {name: _label(text) for name, text in zip(candidate.labels, found.groups(), strict=True)}
-            if candidate.served(query, head.headers):
-                return candidate.operation, labels
-            fallback = fallback or (candidate.operation, labels)
-        return fallback
+            operation = _choose(group, query, head.headers)
+            if operation is not None:
+                return operation.operation, {
+                    name: _label(text) for name, text in zip(operation.labels, found.groups(), strict=True)
+                }
+        return None
+
+
+def _choose(group: PathGroup, query: Mapping[str, str], headers: Mapping[str, str]) -> Candidate | None:
+    fallback: Candidate | None = None
+    for candidate in group.all if query else group.plain:
+        if candidate.literal(query):
+            if candidate.served(query, headers):
+                return candidate
+            fallback = fallback or candidate
+    return fallback
 
 
 def _label(text: str) -> str:
     if not text.isascii():
         text = text.encode("latin-1", "replace").decode("utf-8", "replace")
-    return unquote(text)
+    return unquote(text) if "%" in text else text
 
 
 def _candidate(operation: Any) -> Candidate:

@@ -20,7 +20,6 @@ Protocol = Literal["json", "smithy-rpc-v2-cbor", "rest-json", "rest-xml", "query
 
 FIXED_PATHS: tuple[str, ...] = ("/v1/", "/v2/", "/service/", "/healthz", "/readyz", "/metrics", "/console/")
 
-_SCOPE = re.compile(r"Credential=[^/,]+(?:/[^/,]+)*?/(\d{8})/([^/,]+)/([^/,]+)/aws4_request")
 _CBOR = re.compile(r"(?:/.*)?/service/([^/]+)/operation/([^/]+)")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)(?:&|$)")
@@ -43,6 +42,10 @@ class Route:
     path: str = "/"
 
 
+_Found = tuple[str, str | None, Protocol, Mapping[str, str]]
+_NONE: Mapping[str, str] = {}
+
+
 class Router:
     """Routes heads. `hosts` are further host names of this server, under which buckets may be virtual hosts."""
 
@@ -51,18 +54,20 @@ class Router:
         self._suffixes = tuple(f".{host.lower()}" for host in (*hosts, "localhost", "amazonaws.com"))
         self._lock = threading.Lock()
         self._tables: dict[str, RestTable] = {}
+        self._rpcs: dict[tuple[str, str], _Found] = {}
 
     def route(self, head: Head) -> Route:
         """The route of a request; never raises."""
         scope = scope_of(head)
-        host = self._known_host(head)
+        host = self._known_host(head) if scope is None else None
         if scope is not None:
             service, region = self._models.names.get(scope[1], scope[1]), scope[0]
         elif host is not None:
             service, region = host[0], host[1] or self._region
         else:
             service, region = "", self._region
-        return replace(self._dispatch(head, service), region=region, method=head.method, path=head.path)
+        name, operation, protocol, labels = self._dispatch(head, service)
+        return Route(name, operation, protocol, region, labels, head.method, head.path)
 
     def route_query(self, route: Route, body: bytes) -> Route:
         """The route of a query request once its body is there; unchanged where the Action is unknown."""
@@ -70,22 +75,30 @@ class Router:
         name = found.group(1).decode() if found else ""
         return replace(route, operation=name) if self._knows(route.service, name) else route
 
-    def _dispatch(self, head: Head, service: str) -> Route:
+    def _dispatch(self, head: Head, service: str) -> _Found:
         target = head.headers.get("x-amz-target")
         if target is not None and service != "s3":
-            prefix, _, name = target.rpartition(".")
-            return self._rpc(service, self._models.targets.get(prefix, ""), name, "json")
-        cbor = _CBOR.fullmatch(head.path) if service != "s3" else None
-        if cbor is not None and head.method == "POST":
+            return self._json(service, target)
+        cbor = _CBOR.fullmatch(head.path) if service != "s3" and head.method == "POST" else None
+        if cbor is not None:
             return self._rpc(service, self._cbor_service(cbor.group(1)), cbor.group(2), "smithy-rpc-v2-cbor")
         if service and service not in self._models.services:
-            return Route(service, None, _guess(head))
+            return service, None, _guess(head), _NONE
         return self._by_model(head, service or "s3")
 
-    def _rpc(self, scoped: str, named: str, name: str, protocol: Protocol) -> Route:
+    def _json(self, service: str, target: str) -> _Found:
+        found = self._rpcs.get((service, target))
+        if found is None:
+            prefix, _, name = target.rpartition(".")
+            found = self._rpc(service, self._models.targets.get(prefix, ""), name, "json")
+            if found[1] is not None:  # so there are as many as there are operations
+                self._rpcs[(service, target)] = found
+        return found
+
+    def _rpc(self, scoped: str, named: str, name: str, protocol: Protocol) -> _Found:
         service = scoped or named
         fits = named == service and self._knows(service, name) and protocol in self._models.protocols(service)
-        return Route(service, name if fits else None, protocol)
+        return service, name if fits else None, protocol, _NONE
 
     def _cbor_service(self, prefix: str) -> str:
         """CBOR clients name the service's shape: the target prefix's last part."""
@@ -94,28 +107,28 @@ class Router:
                 return service
         return ""
 
-    def _by_model(self, head: Head, service: str) -> Route:
+    def _by_model(self, head: Head, service: str) -> _Found:
         protocols = self._models.protocols(service)
         for protocol in protocols:
             if protocol in ("rest-json", "rest-xml"):
                 return self._rest(head, service, "rest-xml" if protocol == "rest-xml" else "rest-json")
         if "query" in protocols:
             return self._query(head, service)
-        return Route(service, None, _guess(head))
+        return service, None, _guess(head), _NONE
 
-    def _query(self, head: Head, service: str) -> Route:
+    def _query(self, head: Head, service: str) -> _Found:
         """GET names its Action in the query; POST may, else its body does."""
         action = dict(query_pairs(head.query)).get("Action", "")
-        return Route(service, action if self._knows(service, action) else None, "query")
+        return service, action if self._knows(service, action) else None, "query", _NONE
 
-    def _rest(self, head: Head, service: str, protocol: Protocol) -> Route:
+    def _rest(self, head: Head, service: str, protocol: Protocol) -> _Found:
         path, bucket = head.path, self._virtual_bucket(head) if service == "s3" else None
         if bucket is not None:
             path = f"/{bucket}{'' if path == '/' else path}"
         found = self._table(service).match(head, path)
         if found is None:
-            return Route(service, None, protocol)
-        return Route(service, found[0], protocol, labels=found[1])
+            return service, None, protocol, _NONE
+        return service, found[0], protocol, found[1]
 
     def _table(self, service: str) -> RestTable:
         found = self._tables.get(service)
@@ -161,8 +174,8 @@ def scope_of(head: Head) -> tuple[str, str] | None:
     """(region, service) of the credential scope, from the header or a presigned query; None where unsigned."""
     authorization = head.headers.get("authorization", "")
     if authorization.startswith("AWS4-"):
-        found = _SCOPE.search(authorization)
-        return (found.group(2), found.group(3)) if found else None
+        scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+        return (scope[-3], scope[-2]) if len(scope) >= 5 else None
     if "X-Amz-Credential=" in head.query:
         parts = dict(query_pairs(head.query)).get("X-Amz-Credential", "").split("/")
         return (parts[-3], parts[-2]) if len(parts) >= 5 else None

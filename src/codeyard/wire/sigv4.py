@@ -319,11 +319,8 @@ def _skewed(signed: Signed, when: int, now_us: int, dialect: Dialect) -> AwsErro
 
 def _check_covered(signed: Signed, head: Head, dialect: Dialect) -> None:
     covered = signed.signed_headers
-    loose = [
-        name
-        for name in head.headers
-        if name.startswith("x-amz-") and name not in covered and name not in _MAY_BE_UNSIGNED
-    ]
+    loose = [name for name in head.headers if name not in covered and name[:6] == "x-amz-"]
+    loose = [name for name in loose if name not in _MAY_BE_UNSIGNED]
     if "host" not in covered:
         loose.append("host")
     if loose and dialect == "s3":

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from codeyard.contract import AwsError
 from tests.support.yard import TestYard
 
 
@@ -109,6 +112,46 @@ def test_a_change_is_on_the_trail_with_its_events(yard: TestYard, client: Any) -
     assert record["responseElements"] is None or record["responseElements"].get("commitId") in (None, made["commitId"])
     assert record["requestParameters"]["branchName"] == "main"
     assert record["readOnly"] is False
+
+
+def test_an_archive_goes_to_a_bucket_as_the_caller_and_holds_just_the_commits_files(
+    yard: TestYard, client: Any
+) -> None:
+    files = [
+        {"filePath": ".gitattributes", "fileContent": b"secret export-ignore\nstamp export-subst\n"},
+        {"filePath": "secret", "fileContent": b"kept"},
+        {"filePath": "stamp", "fileContent": b"$Format:%H$"},
+        {"filePath": "bin/run", "fileContent": b"#!/bin/sh\n", "fileMode": "EXECUTABLE"},
+    ]
+    made = client.create_commit(repositoryName="demo", branchName="main", putFiles=files)
+    yard.client("s3").create_bucket(Bucket="archives")
+    wanted = {"repositoryName": "demo", "commitId": made["commitId"], "bucket": "archives", "key": "a/b.zip"}
+    yard.call("codecommit", "UploadArchive", wanted)
+    body = yard.client("s3").get_object(Bucket="archives", Key="a/b.zip")["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        assert sorted(n for n in archive.namelist() if not n.endswith("/")) == [
+            ".gitattributes",
+            "bin/run",
+            "secret",
+            "stamp",
+        ]
+        assert archive.read("stamp") == b"$Format:%H$"
+        assert archive.getinfo("bin/run").external_attr >> 16 & 0o777 == 0o755
+    with pytest.raises(AwsError) as error:
+        yard.call("codecommit", "UploadArchive", {**wanted, "commitId": "1" * 40})
+    assert error.value.code == "CommitIdDoesNotExistException"
+
+
+def test_an_archive_needs_the_callers_own_permission_on_the_bucket(yard: TestYard, client: Any) -> None:
+    made = client.put_file(repositoryName="demo", branchName="main", fileContent=b"x", filePath="x")
+    yard.client("s3").create_bucket(Bucket="archives")
+    only = [{"Effect": "Allow", "Action": "codecommit:UploadArchive", "Resource": "*"}]
+    keys = yard.user("packer", only)
+    caller = yard.caller(yard.yard.identity.credential(keys["access_key_id"], "").principal)
+    wanted = {"repositoryName": "demo", "commitId": made["commitId"], "bucket": "archives", "key": "k"}
+    with pytest.raises(AwsError) as error:
+        caller.call("codecommit", "UploadArchive", wanted)
+    assert error.value.code == "AccessDenied"
 
 
 def aws(yard: TestYard, *args: str) -> Any:

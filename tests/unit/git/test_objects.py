@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from codeyard.git import diff, refs, repository, trees
-from codeyard.git.command import GitError
+from codeyard.git.archive import zip_of
+from codeyard.git.command import Git, GitError
 from codeyard.git.names import ZERO
 from codeyard.git.objects import (
     EMPTY_TREE,
@@ -203,3 +207,20 @@ def test_a_repository_is_removed_whole_and_twice(bare: Bare) -> None:
     repository.remove(bare.path)
     repository.remove(bare.path)
     assert list(bare.path.parent.iterdir()) == []
+
+
+def test_a_folder_with_an_odd_name_does_not_break_the_configuration(tmp_path: Path) -> None:
+    tools = Git(tmp_path / 'a"b;c # d\\e')
+    path = tmp_path / "x.git"
+    repository.create(tools, path, "refs/heads/main")
+    found = subprocess.run(["git", f"--git-dir={path}", "config", "core.hooksPath"], capture_output=True, check=True)
+    assert found.stdout.decode().strip() == str(tools.hooks)
+
+
+def test_an_archive_holds_the_commits_files_and_is_the_same_each_time(bare: Bare) -> None:
+    tip = record(bare, edit(bare, EMPTY_TREE, {".gitattributes": b"b export-ignore\n", "b": b"1"}))
+    first = b"".join(zip_of(bare.git, bare.path, tip))
+    assert b"".join(zip_of(bare.git, bare.path, tip)) == first
+    assert sorted(zipfile.ZipFile(io.BytesIO(first)).namelist()) == [".gitattributes", "b"]
+    with pytest.raises(GitError):
+        list(zip_of(bare.git, bare.path, "1" * 40))

@@ -57,7 +57,9 @@ def test_a_blob_of_any_size_comes_back_whole(shelf: Shelf, size: int) -> None:
     assert whole(shelf, staged.blob_id) == data
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.integers(0, 5 * FRAME + 10), st.integers(0, 5 * FRAME + 10))
 def test_any_range_is_the_same_slice_of_the_bytes(shelf: Shelf, start: int, length: int) -> None:
     data = SeededIds(5).bytes(5 * FRAME + 5)

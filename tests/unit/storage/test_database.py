@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from codeyard.contract import AwsError, Event
 from codeyard.engine import ManualClock, SystemClock, SystemIds
-from codeyard.storage import Database, Tx, WriteGuardError, assert_not_writing, open_database
+from codeyard.storage import Database, Tx, WriteGuardError, assert_not_writing, loads, open_database
 from codeyard.storage.sqlite import AlreadyOpenError, SqliteDatabase
 from codeyard.storage.system import audit, audit_resources, dirty, effects, outbox, timers
 from tests.support.postgres import opened
@@ -314,3 +314,20 @@ def test_a_kept_statement_is_right_inside_a_write_and_sees_its_own_rows(db: Data
         return found
 
     assert db.write(work) == ["a", "b"]
+
+
+def test_text_that_is_no_unicode_is_refused_as_the_callers_fault(db: Database) -> None:
+    for call in (
+        lambda: db.write(lambda tx: put(tx, "half\ud800")),
+        lambda: db.read(lambda tx: tx.one(BY_ID, {"id": "half\ud800"})),
+        lambda: db.write(lambda tx: tx.dirty("k", "half\ud800")),
+    ):
+        with pytest.raises(AwsError, match="cannot be stored"):
+            call()
+
+
+def test_a_trail_record_with_broken_text_is_kept_with_the_broken_letter_replaced(db: Database) -> None:
+    record = {"eventID": "e", "eventName": "X", "requestParameters": {"name": ["half\ud800", b"raw"]}}
+    db.write(lambda tx: tx.audit(record))
+    kept = db.read(lambda tx: tx.scalar(sa.select(audit.c.record)))
+    assert loads(kept)["requestParameters"]["name"] == ["half\ufffd", "cmF3"]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _TEXT = "abcXYZ019 _-./:%+&=?#<>\"'\\{}é✓😀"
-_PLAIN = "abcXYZ019_-"
+_PLAIN = "abcXYZ019-"
 
 # (wire, location or body, what, why): applied by `Maker` and `carried` below.
 NOT_CARRIED = (
@@ -30,6 +30,7 @@ NOT_CARRIED = (
     ("query, rest-xml", "body", "control characters; a carriage return", "XML 1.0 has none; readers make it a newline"),
     ("query", "body", "text with dots in names", "the dot separates names"),
     ("rest-xml", "request", "the names of operations that share method, URI and required members", "nothing differs"),
+    ("rest-xml", "body", "members of one structure that share an element's name", "a reader cannot tell which it was"),
     ("all", "answer", "event streams", "they are frames that follow one another, not one value"),
     ("all", "times", "times before 1970 or finer than a millisecond", "clients differ in how they round"),
 )
@@ -53,7 +54,10 @@ class Maker:
             return {name: self.value(shape.members[name], depth + 1)}
         made = {}
         chance = (0.7, 0.5, 0.3, 0.1)[min(depth, 3)] if depth < 6 else 0.0
+        shared = _shared_names(shape)
         for name, member in shape.members.items():
+            if name in shared:
+                continue
             must = name in shape.required_members or member.serialization.get("location") in ("uri", "statusCode")
             must = must or (top and shape.serialization.get("payload") == name)
             if (must and depth < 12) or self.random.random() < chance:
@@ -141,6 +145,12 @@ class Maker:
 
     def count(self, depth: int) -> int:
         return self.random.choice([0, 1, 2] if depth < 4 else [0, 1] if depth < 7 else [0])
+
+
+def _shared_names(shape: Any) -> set[str]:
+    """Members whose element another member of the structure is named by, too."""
+    names = {n: (m.serialization.get("location"), m.serialization.get("name", n)) for n, m in shape.members.items()}
+    return {n for n, wire_name in names.items() if list(names.values()).count(wire_name) > 1}
 
 
 class _Nothing:

@@ -50,7 +50,10 @@ def bad() -> Exception:
 
 
 def _terms(text: str) -> Test:
-    needed, refused, any_of, place = [], [], [], 0
+    needed: list[str] = []
+    refused: list[str] = []
+    any_of: list[str] = []
+    place = 0
     while place < len(text):
         match = _TERM.match(text, place)
         if match is None:
@@ -242,7 +245,9 @@ def select(value: Any, path: list[str | int | None]) -> list[Any]:
         for one in found:
             if step is None and isinstance(one, list):
                 following += one
-            elif (isinstance(step, int) and isinstance(one, list) and step < len(one)) or (isinstance(step, str) and isinstance(one, dict) and step in one):
+            elif (isinstance(step, int) and isinstance(one, list) and step < len(one)) or (
+                isinstance(step, str) and isinstance(one, dict) and step in one
+            ):
                 following.append(one[step])
         found = following
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from codeyard.platform.cloudwatch_logs.errors import invalid
@@ -100,7 +101,7 @@ def _check_batch(events: Sequence[Mapping[str, Any]]) -> None:
     times = [event["timestamp"] for event in events]
     if not times or len(times) > MAX_BATCH_EVENTS:
         raise invalid(f"The batch of log events must have between 1 and {MAX_BATCH_EVENTS} events.")
-    if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later < earlier for earlier, later in pairwise(times)):
         raise invalid("Log events in a single PutLogEvents request must be in chronological order.")
     if times[-1] - times[0] > DAY_MS:
         raise invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")

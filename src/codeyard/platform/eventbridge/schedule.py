@@ -160,7 +160,7 @@ def _nearest_weekday(day: int, year: int, month: int) -> int:
 
 
 def days_by_weekday(field: str, year: int, month: int) -> list[int]:
-    """The days that a day-of-week field (1 = Sunday) means in a month: L and 6L for the last one, 3#2 for the second."""
+    """The days that a weekday field (1 = Sunday) means in a month: L and 6L for the last, 3#2 for the second."""
     last = calendar.monthrange(year, month)[1]
 
     def all_of(weekday: int) -> list[int]:

@@ -137,6 +137,11 @@ class IamDoor:
         principal = user_principal(user)
         return replace(principal, session_policies=(_MUST_CHANGE,)) if user.password_reset else principal
 
+    def user_named(self, account: str, user_name: str) -> Principal | None:
+        """An IAM user as a principal, for who needs no password: whoever holds the data folder."""
+        user = self._kit.db.read(lambda tx: entities.user(tx, account, user_name))
+        return None if user is None else user_principal(user)
+
     # What may you do?
 
     def authorize(

@@ -15,11 +15,6 @@ def no_such(message: str) -> AwsError:
     return AwsError("NoSuchEntityException", message)
 
 
-def no_such_named(kind: str, name: str) -> AwsError:
-    """A user, group, role or instance profile is not there."""
-    return no_such(f"The {kind} with name {name} cannot be found.")
-
-
 def no_such_policy(arn: str) -> AwsError:
     """A managed policy is not there."""
     return no_such(f"Policy {arn} does not exist or is not attachable.")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from codeyard.contract import AwsError, Ids
 from codeyard.platform.iam import errors
 
-BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 UNIQUE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 SECRET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 

@@ -8,6 +8,7 @@ from typing import Any
 from codeyard.contract import Access, AwsError, Check, Params, Scope, text
 from codeyard.engine import Kit
 from codeyard.platform.s3.model import policy, tags
+from codeyard.platform.s3.model.names import BUCKET as BUCKET_NAME
 from codeyard.platform.s3.model.names import parse_copy_source
 from codeyard.platform.s3.store import buckets
 from codeyard.storage import loads
@@ -32,7 +33,7 @@ class Door:
         return self._check(scope, name, "s3:" + action, f"arn:aws:s3:::{name or '*'}/{key or '*'}", keys)
 
     def _check(self, scope: Scope, name: str, action: str, arn: str, keys: Keys | None) -> Check:
-        row = self._kit.db.read(lambda tx: buckets.find(tx, name)) if name and "\0" not in name else None
+        row = self._kit.db.read(lambda tx: buckets.find(tx, name)) if BUCKET_NAME.match(name) else None
         if row is None:
             return Check(action, arn, keys or {})
         document = row.policy or None

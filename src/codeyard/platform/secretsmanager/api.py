@@ -227,7 +227,8 @@ class SecretsManager:
             )
         if target is None and label == CURRENT:
             raise invalid(
-                "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed."
+                "You can only move staging label AWSCURRENT to a different secret version. "
+                "It can't be completely removed."
             )
         if target is None and source is None:
             raise invalid("RemoveFromVersionId or MoveToVersionId is needed.")

@@ -67,7 +67,7 @@ def check_key(key_id: str | None) -> str:
 
 
 def value_of(req: Mapping[str, Any], *, needed: bool) -> tuple[bool, bytes] | None:
-    """(is binary, bytes) of the value in a request; InvalidParameterException when there are two, or none where needed."""
+    """(is binary, bytes) of a request's value; InvalidParameterException for two, or for none where one is needed."""
     string, binary = req.get("SecretString"), req.get("SecretBinary")
     if string is not None and binary is not None:
         raise invalid("You can't specify both a binary secret value and a string secret value in the same secret.")
@@ -81,12 +81,11 @@ def value_of(req: Mapping[str, Any], *, needed: bool) -> tuple[bool, bytes] | No
 
 
 def with_new_version(stages: Stages, version: str, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The stages of every version after `version` is put with its labels: they move, and CURRENT leaves PREVIOUS behind."""
+    """The stages of every version after one is put with its labels: they move, and CURRENT leaves PREVIOUS behind."""
     wanted = tuple(dict.fromkeys(labels))
     if not any(CURRENT in held for held in stages.values()) and CURRENT not in wanted:
         wanted = (*wanted, CURRENT)
-    moved = move(stages, wanted, version)
-    return moved
+    return move(stages, wanted, version)
 
 
 def move(stages: Stages, labels: Sequence[str], to: str | None) -> dict[str, tuple[str, ...]]:
@@ -130,7 +129,7 @@ def tags_of(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def check_policy(text: str, *, block_public: bool = False) -> None:
-    """Raise MalformedPolicyDocumentException, or PublicPolicyException where everybody is let in and that is blocked."""
+    """Raise MalformedPolicyDocumentException, or PublicPolicyException where letting everybody in is blocked."""
     statements = _statements(text)
     if statements is None:
         raise AwsError("MalformedPolicyDocumentException", "This resource policy contains invalid Json.")

@@ -55,7 +55,8 @@ class ParameterStore:
         if before is not None and not req.get("Overwrite"):
             raise AwsError(
                 "ParameterAlreadyExists",
-                "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+                "The parameter already exists. To overwrite this value, set the overwrite option in the request to "
+                "true.",
             )
         if before is None and place.count(tx) >= _MAX_PARAMETERS:
             raise AwsError("ParameterLimitExceeded", "You have exceeded the number of parameters for this account.")
@@ -269,7 +270,7 @@ class ParameterStore:
         if len(names) == 1:
             return names[0]
         place = Place(ctx.account, ctx.region)
-        there = [name for name in names if self._kit.db.read(lambda tx, name=name: place.head(tx, name))]
+        there = self._kit.db.read(lambda tx: [name for name in names if place.head(tx, name)])
         return (there or [*names, given])[0]
 
     def _find(self, ctx: Context, tx: Any, given: str) -> Parameter:

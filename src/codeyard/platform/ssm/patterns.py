@@ -13,7 +13,7 @@ _REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT)
 
 
 def is_affordable(pattern: str) -> bool:
-    """Whether the expression has few repeats, none inside another and no branch, back reference or look-around in one."""
+    """Whether the expression has few repeats, none inside another, and no branch or back reference in one."""
     try:
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError):

@@ -1,41 +1,38 @@
-"""CodeBuild: projects and builds; and the protocol by which runners take builds and report."""
+"""CodeBuild: projects and builds; and the protocol by which runners, elsewhere or here, do the building."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from codeyard.contract import AwsError, Part, Violation
+from codeyard.contract import Part
 from codeyard.engine import Kit
-from codeyard.services.codebuild import store
-from codeyard.services.codebuild.access import RUNNER_ACCESS, access
+from codeyard.services.codebuild import access as door
+from codeyard.services.codebuild import errors, runners
 from codeyard.services.codebuild.api import CodeBuild
-from codeyard.services.codebuild.engine import BUILD, PROJECT, QUEUE, BuildEngine
-from codeyard.services.codebuild.errors import error_for
-from codeyard.services.codebuild.runners import Runners, enrol
-from codeyard.storage import loads
-
-__all__ = ["enrol", "parts"]
+from codeyard.services.codebuild.engine import BUILD, LOGS, QUEUE, BuildEngine
+from codeyard.services.codebuild.logs import BuildLogs
+from codeyard.services.codebuild.runners import access as runner_door
+from codeyard.services.codebuild.runners.api import RunnerProtocol
+from codeyard.services.codebuild.runners.offers import BUILDS
 
 
 def parts(kit: Kit) -> tuple[Part, Part]:
-    """The service for its users, and the one for runners."""
-    engine = BuildEngine(kit)
-
-    def tags_of(account: str, region: str, name: str) -> Mapping[str, str]:
-        row = kit.db.read(lambda tx: store.project_row(tx, account, region, name))
-        return {t["key"]: t.get("value", "") for t in loads(row.doc).get("tags") or ()} if row is not None else {}
-
+    """Both services: `codebuild` and the runners' `codeyard-runner`, which share the engine."""
+    logs = BuildLogs(kit)
+    engine = BuildEngine(kit, logs)
     builds = Part(
         service="codebuild",
         api=CodeBuild(kit, engine),
-        access=access(tags_of),
-        errors=error_for,
-        reconcilers={BUILD: engine.look, PROJECT: engine.offer},
-        lapsed_jobs={QUEUE: engine.lapsed},
+        access=door.ACCESS,
+        errors=errors.error_for,
+        reconcilers={BUILD: engine.look, QUEUE: engine.admit, LOGS: logs.ship},
     )
-    runners = Part("codeyard-runner", Runners(kit, engine), RUNNER_ACCESS, _runner_error)
-    return builds, runners
+    protocol = Part(
+        service="codeyard-runner",
+        api=RunnerProtocol(kit, engine, logs),
+        access=runner_door.ACCESS,
+        errors=runner_door.error_for,
+        lapsed_jobs={BUILDS: engine.lapsed},
+    )
+    return builds, protocol
 
 
-def _runner_error(operation: str, violation: Violation) -> AwsError:
-    return AwsError("InvalidRequestException", violation.message)
+__all__ = ["parts", "runners"]

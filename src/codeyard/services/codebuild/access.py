@@ -1,85 +1,77 @@
-"""What each operation needs: IAM actions on projects, the runner's protocol on runners."""
+"""Which action on which resource each operation needs. A build is checked on its project, as on AWS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, on, pass_role, text
 
-TagsOf = Callable[[str, str, str], Mapping[str, str]]
-_SERVICE = "codebuild.amazonaws.com"
+SERVICE = "codebuild.amazonaws.com"
 
 
-def access(tags_of: TagsOf) -> dict[str, Access]:
-    """The table; `tags_of(account, region, project)` feeds aws:ResourceTag."""
-
-    def project(action: str, member: str) -> Access:
-        return lambda scope, params: [_project(tags_of, scope, action, text(params, member))]
-
-    def build(action: str, member: str) -> Access:
-        return lambda scope, params: [_project(tags_of, scope, action, _project_name(text(params, member)))]
-
-    def many(action: str, member: str, name_of: Callable[[str], str]) -> Access:
-        def checks(scope: Scope, params: Params) -> Iterable[Check]:
-            names = params.get(member)
-            found = sorted({name_of(n) for n in names if isinstance(n, str)}) if isinstance(names, list) else []
-            return [_project(tags_of, scope, action, name) for name in found or ["*"]]
-
-        return checks
-
-    return {
-        "CreateProject": _storing_role(tags_of, "CreateProject"),
-        "UpdateProject": _storing_role(tags_of, "UpdateProject"),
-        "DeleteProject": project("codebuild:DeleteProject", "name"),
-        "BatchGetProjects": many("codebuild:BatchGetProjects", "names", _last),
-        "ListProjects": anywhere("codebuild:ListProjects"),
-        "StartBuild": _start(tags_of),
-        "StopBuild": build("codebuild:StopBuild", "id"),
-        "RetryBuild": build("codebuild:RetryBuild", "id"),
-        "BatchGetBuilds": many("codebuild:BatchGetBuilds", "ids", _project_name),
-        "BatchDeleteBuilds": many("codebuild:BatchDeleteBuilds", "ids", _project_name),
-        "ListBuilds": anywhere("codebuild:ListBuilds"),
-        "ListBuildsForProject": project("codebuild:ListBuildsForProject", "projectName"),
-        "ListCuratedEnvironmentImages": anywhere("codebuild:ListCuratedEnvironmentImages"),
-    }
+def _project_of(build: str) -> str:
+    """The project's name in a build's id or ARN."""
+    return build.rpartition("build/")[2].partition(":")[0] or "*"
 
 
-RUNNER_ACCESS: dict[str, Access] = {
-    name: anywhere(f"codeyard-runner:{name}")
-    for name in ("ClaimJob", "Heartbeat", "PutPhase", "PutLogs", "CompleteJob")
-}
+def _project_arn(scope: Scope, name: str) -> str:
+    return name if name.startswith("arn:") else scope.arn("codebuild", f"project/{name or '*'}")
 
 
-def _project(tags_of: TagsOf, scope: Scope, action: str, name: str) -> Check:
-    tags = tags_of(scope.account, scope.region, name)
-    keys: dict[str, Any] = {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
-    return Check(action, scope.arn("codebuild", f"project/{name or '*'}"), keys)
+def _on_project(action: str, member: str) -> Access:
+    return lambda scope, params: (Check(action, _project_arn(scope, text(params, member))),)
 
 
-def _storing_role(tags_of: TagsOf, operation: str) -> Access:
+def _on_build(action: str) -> Access:
+    return lambda scope, params: (Check(action, scope.arn("codebuild", f"project/{_project_of(text(params, 'id'))}")),)
+
+
+def _on_each(action: str, member: str, *, builds: bool) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        found = [_project(tags_of, scope, f"codebuild:{operation}", text(params, "name"))]
+        given = params.get(member)
+        names = {n for n in given if isinstance(n, str)} if isinstance(given, list | tuple) else set()
+        found = {_project_of(n) if builds else n for n in names} or {"*"}
+        return [Check(action, _project_arn(scope, name)) for name in sorted(found)]
+
+    return checks
+
+
+def _tag_keys(params: Params) -> dict[str, str | list[str]]:
+    given = params.get("tags")
+    pairs = [t for t in given if isinstance(t, dict)] if isinstance(given, list | tuple) else []
+    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{text(t, 'key')}": text(t, "value") for t in pairs}
+    return keys | ({"aws:TagKeys": [text(t, "key") for t in pairs]} if pairs else {})
+
+
+def _storing(action: str) -> Access:
+    """Creating or updating a project passes its role to CodeBuild."""
+
+    def checks(scope: Scope, params: Params) -> Iterable[Check]:
+        yield Check(action, scope.arn("codebuild", f"project/{text(params, 'name') or '*'}"), _tag_keys(params))
         if text(params, "serviceRole"):
-            found.append(pass_role(text(params, "serviceRole"), _SERVICE))
-        return found
+            yield pass_role(text(params, "serviceRole"), SERVICE)
 
     return checks
 
 
-def _start(tags_of: TagsOf) -> Access:
-    def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        found = [_project(tags_of, scope, "codebuild:StartBuild", text(params, "projectName"))]
-        if text(params, "serviceRoleOverride"):
-            found.append(pass_role(text(params, "serviceRoleOverride"), _SERVICE))
-        return found
-
-    return checks
+def _starting(scope: Scope, params: Params) -> Iterable[Check]:
+    yield Check("codebuild:StartBuild", _project_arn(scope, text(params, "projectName")))
+    if text(params, "serviceRoleOverride"):
+        yield pass_role(text(params, "serviceRoleOverride"), SERVICE)
 
 
-def _last(name: str) -> str:
-    return name.rpartition("/")[2]
-
-
-def _project_name(build_id: str) -> str:
-    return _last(build_id).partition(":")[0]
+ACCESS: dict[str, Access] = {
+    "CreateProject": _storing("codebuild:CreateProject"),
+    "UpdateProject": _storing("codebuild:UpdateProject"),
+    "DeleteProject": on("codebuild:DeleteProject", "project/{}", "name"),
+    "BatchGetProjects": _on_each("codebuild:BatchGetProjects", "names", builds=False),
+    "ListProjects": anywhere("codebuild:ListProjects"),
+    "StartBuild": _starting,
+    "StopBuild": _on_build("codebuild:StopBuild"),
+    "RetryBuild": _on_build("codebuild:RetryBuild"),
+    "BatchGetBuilds": _on_each("codebuild:BatchGetBuilds", "ids", builds=True),
+    "BatchDeleteBuilds": _on_each("codebuild:BatchDeleteBuilds", "ids", builds=True),
+    "ListBuilds": anywhere("codebuild:ListBuilds"),
+    "ListBuildsForProject": _on_project("codebuild:ListBuildsForProject", "projectName"),
+    "ListCuratedEnvironmentImages": anywhere("codebuild:ListCuratedEnvironmentImages"),
+}

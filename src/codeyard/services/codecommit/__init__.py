@@ -21,9 +21,10 @@ __all__ = ["part"]
 
 def part(kit: Kit) -> Part:
     """CodeCommit over repositories in the data folder."""
-    git = Git(kit.data_dir / "git" / "home")
+    folder = kit.data_dir.resolve() / "git"
+    git = Git(folder / "home")
     objects = CatFiles(git, kit.clock.now)
-    repositories = LocalRepositories(kit.data_dir / "git" / "repositories", git, objects)
+    repositories = LocalRepositories(folder / "repositories", git, objects)
     changes = RefChanges(kit, git, repositories)
     lookup = Lookup(kit)
 
@@ -39,7 +40,7 @@ def part(kit: Kit) -> Part:
         api=CodeCommit(Rooms(kit, git, objects, repositories, changes, lookup)),
         access=with_resource_tags(ACCESS, lookup.tags),
         errors=error_for,
-        doors=frozenset({"GitPull", "GitPush"}),
+        doors=frozenset({"GitPull", "GitPush", "UploadArchive"}),
         reconcilers={refs.SETTLE: changes.settle_lapsed},
         effects={refs.HEAD: changes.align_head, "codecommit.remove": remove},
         on_start=start,

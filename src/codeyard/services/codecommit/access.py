@@ -91,7 +91,6 @@ _ON_REPOSITORY = (
     "GetRepository",
     "DeleteRepository",
     "UpdateRepositoryDescription",
-    "CreateBranch",
     "GetBranch",
     "ListBranches",
     "UpdateDefaultBranch",
@@ -104,11 +103,13 @@ _ON_REPOSITORY = (
     "ListFileCommitHistory",
     "GetMergeOptions",
     "GitPull",
+    "UploadArchive",
 )
 
 ACCESS: Mapping[str, Access] = {
     **{operation: _on_repository(operation) for operation in _ON_REPOSITORY},
     **{name: _on_branch(name, "branchName") for name in ("DeleteBranch", "PutFile", "DeleteFile", "CreateCommit")},
+    "CreateBranch": _on_branch("CreateBranch", "branchName"),
     "MergeBranchesByFastForward": _merge("MergeBranchesByFastForward"),
     "CreateRepository": _create,
     "BatchGetRepositories": _batch_get,

@@ -54,6 +54,17 @@ def check_combinations(body: Mapping[str, Any]) -> None:
         )
 
 
+def merged(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A group's members after an update: tag filters replace a tag set, and the other way round."""
+    check_combinations(changes)
+    kept = dict(body)
+    for pair in (("ec2TagFilters", "ec2TagSet"), ("onPremisesInstanceTagFilters", "onPremisesTagSet")):
+        for given, other in (pair, pair[::-1]):
+            if changes.get(given) and not changes.get(other):
+                kept.pop(other, None)
+    return kept | dict(changes)
+
+
 def _refuse_unbuilt(req: Mapping[str, Any]) -> None:
     style = req.get("deploymentStyle") or {}
     balancers = req.get("loadBalancerInfo") or {}

@@ -75,7 +75,8 @@ def changed_source(source: Any, detail_type: Any, detail: Any) -> tuple[str, str
     if not isinstance(detail, dict):
         return None
     if source == "aws.codecommit" and detail_type == "CodeCommit Repository State Change":
-        if detail.get("referenceType") != "branch" or not detail.get("commitId"):
+        gone = detail.get("event") == "referenceDeleted" or not detail.get("commitId")
+        if gone or detail.get("referenceType") != "branch":
             return None
         return (
             "CodeCommit",

@@ -99,6 +99,9 @@ def action_listed(listed: Any, action: str) -> bool:
 
 def resource_listed(listed: Any, resource: str, keys: dict[str, Any], variables: bool) -> bool:
     for one in as_list(listed):
+        bare = re.sub(r"\$\{[^{}]*\}", "", one)
+        while one.startswith("arn:") and bare.count(":") < 5:
+            one, bare = one + ":*", bare + ":*"
         marks = fill(one, keys, variables)
         if one == "*" or (marks is not None and arn_matches(marks, resource)):
             return True
@@ -155,7 +158,7 @@ def one_value(family: str, wanted: str, given: str, keys: dict[str, Any], variab
     if family == "stringlike":
         return _glob(marks, list(given))
     assert family in ("arnequals", "arnlike")
-    return wanted == "*" or (given.count(":") >= 5 and arn_matches(marks, given))
+    return wanted == "*" or (wanted.count(":") >= 5 and given.count(":") >= 5 and arn_matches(marks, given))
 
 
 def condition_holds(operator: str, key: str, wanted: Any, keys: dict[str, Any], variables: bool) -> bool:

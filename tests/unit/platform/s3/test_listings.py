@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codeyard.platform.s3.model import listing
@@ -108,6 +108,7 @@ ALPHABET = st.sampled_from(["a", "b", "/", "z", "\ud7ff", "\ue000", "\U0010ffff"
 WORDS = st.lists(ALPHABET, max_size=5).map("".join)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sets(WORDS.filter(bool), max_size=25), WORDS, st.sampled_from(["", "/", "ab"]), st.integers(1, 4))
 def test_rolling_up_page_by_page_is_the_same_as_looking_at_every_key(
     names: set[str], prefix: str, delimiter: str, limit: int

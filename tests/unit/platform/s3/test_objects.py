@@ -395,3 +395,20 @@ def test_object_attributes_are_those_asked_for(s3: Store) -> None:
     assert (got["ObjectSize"], got["StorageClass"]) == (4, "STANDARD")
     assert "ObjectParts" not in got
     assert "ETag" not in s3.call("GetObjectAttributes", Bucket="bucket", Key="a", ObjectAttributes=["ObjectSize"])
+
+
+@pytest.mark.parametrize("text", ["nul\0", "half\ud800"])
+def test_text_that_no_row_can_hold_is_a_bad_argument_everywhere(s3: Store, text: str) -> None:
+    s3.bucket()
+    with fails("InvalidArgument", 400):
+        s3.put(text)
+    for operation, params in (
+        ("GetObject", {"Key": text}),
+        ("GetObject", {"Key": "a", "VersionId": text}),
+        ("ListObjectsV2", {"Prefix": text}),
+        ("CopyObject", {"Key": "a", "CopySource": "bucket/" + text}),
+        ("ListParts", {"Key": "a", "UploadId": text}),
+    ):
+        with fails("InvalidArgument", 400):
+            s3.call(operation, Bucket="bucket", **params)
+    assert s3.checks("GetObject", Bucket=text, Key=text)

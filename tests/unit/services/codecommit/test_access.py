@@ -55,7 +55,7 @@ def test_an_advertisement_is_asked_for_without_the_key() -> None:
     assert checks("GitPush", repositoryName="r", advertise=True) == [("codecommit:GitPush", ARN + "r", {})]
 
 
-@pytest.mark.parametrize("operation", ["PutFile", "DeleteFile", "CreateCommit", "DeleteBranch"])
+@pytest.mark.parametrize("operation", ["PutFile", "DeleteFile", "CreateCommit", "DeleteBranch", "CreateBranch"])
 def test_a_change_of_a_branch_names_its_reference(operation: str) -> None:
     found = checks(operation, repositoryName="r", branchName="main")
     assert found == [(f"codecommit:{operation}", ARN + "r", {REFERENCES: "refs/heads/main"})]

@@ -157,6 +157,20 @@ def test_what_a_group_cannot_be_made_of_is_refused(
             world.call("UpdateDeploymentGroup", applicationName="app", currentDeploymentGroupName="fleet", **given)
 
 
+def test_a_tag_set_replaces_tag_filters_and_the_other_way_round(world: World) -> None:
+    world.call("CreateApplication", applicationName="app")
+    group(world, onPremisesInstanceTagFilters=[{"Key": "a"}])
+    where = {"applicationName": "app", "currentDeploymentGroupName": "fleet"}
+    tag_set = {"onPremisesTagSetList": [[{"Key": "b"}]]}
+    world.call("UpdateDeploymentGroup", **where, onPremisesTagSet=tag_set)
+    told = world.call("GetDeploymentGroup", applicationName="app", deploymentGroupName="fleet")["deploymentGroupInfo"]
+    assert told["onPremisesTagSet"] == tag_set
+    assert "onPremisesInstanceTagFilters" not in told
+    world.call("UpdateDeploymentGroup", **where, onPremisesInstanceTagFilters=[{"Key": "c"}])
+    told = world.call("GetDeploymentGroup", applicationName="app", deploymentGroupName="fleet")["deploymentGroupInfo"]
+    assert "onPremisesTagSet" not in told
+
+
 def test_groups_of_other_platforms_are_not_built(world: World, refused: Refused) -> None:
     world.call("CreateApplication", applicationName="app", computePlatform="Lambda")
     with refused("NotImplemented"):

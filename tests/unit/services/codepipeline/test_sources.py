@@ -50,6 +50,14 @@ def test_another_branch_starts_nothing(world: World) -> None:
     assert triggers(world) == ["CreatePipeline"]
 
 
+def test_a_deleted_branch_starts_nothing(world: World) -> None:
+    world.create(POLLING, BUILD)
+    event = world.push_event("b" * 40)
+    world.outside.head = "b" * 40
+    world.emit(event["source"], event["detail-type"], event["detail"] | {"event": "referenceDeleted"})
+    assert triggers(world) == ["CreatePipeline"]
+
+
 def test_the_same_news_twice_starts_once(world: World) -> None:
     world.create(POLLING, BUILD)
     world.push("b" * 40)

@@ -64,7 +64,7 @@ class Search(Base):
         group = self._group(ctx, tx, req)
         streams = {one.id: one.name for one in store.streams_of(tx, group.id) if _is_searched(one.name, req)}
         start = max(req.get("startTime") or 0, group.oldest(ctx.now // 1000), int(after[:20]) if after else 0)
-        end = req.get("endTime") if req.get("endTime") is not None else 2**62
+        end: int = 2**62 if req.get("endTime") is None else req["endTime"]
         waiting: list[Found] = []
         for head in store.batch_heads(tx, group.id, min(start, 2**62), end):
             if head.stream_id not in streams:

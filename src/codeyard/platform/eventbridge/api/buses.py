@@ -31,7 +31,9 @@ class Buses(Base):
                 raise AwsError("ResourceAlreadyExistsException", f"Event bus {name} already exists.")
             if len(store.buses_of(tx, ctx.account, ctx.region)) >= model.MAX_BUSES:
                 raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
-            store.save_bus(tx, Bus(arn, ctx.account, ctx.region, name, description, "", tags, ctx.now, ctx.now, ctx.now))
+            store.save_bus(
+                tx, Bus(arn, ctx.account, ctx.region, name, description, "", tags, ctx.now, ctx.now, ctx.now)
+            )
             return {"EventBusArn": arn, **({"Description": description} if description else {})}
 
         return ctx.write(write)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codeyard.platform.iam.policy.conditions import Holds, compile_condition
 from codeyard.platform.iam.policy.document import Document, Statement
-from codeyard.platform.iam.policy.patterns import Test, Variable, glob, simple, tokens
+from codeyard.platform.iam.policy.patterns import Test, Variable, completed, glob, simple, tokens
 from codeyard.platform.iam.policy.principals import Identity, Names, Reach, compile_principal
 from codeyard.platform.iam.policy.request import Request
 
@@ -113,7 +113,7 @@ def _any_resource(patterns: tuple[str, ...], variables: bool) -> Holds:
     for pattern in patterns:
         found = simple(pattern, variables=variables)
         if found is None:
-            tests.append(glob(pattern, variables=variables, arn=True))
+            tests.append(glob(completed(pattern), variables=variables, arn=True))
         elif found[1]:
             prefixes.append(found[0])
         else:

@@ -45,6 +45,8 @@ def _like(text: str, variables: bool) -> Test:
 def _arn(text: str, variables: bool) -> Test:
     if text == "*":
         return lambda value, request: True
+    if text.count(":") < 5:
+        return _never
     test = glob(text, variables=variables, arn=True)
     return lambda value, request: value.count(":") >= 5 and test(value, request)
 

@@ -89,12 +89,17 @@ def _joined(parts: Sequence[Token], request: Request) -> str | None:
 def glob(text: str, *, variables: bool, arn: bool = False) -> Test:
     """A test for `*` and `?`; with `arn`, the first five parts are matched each for itself."""
     parts = tokens(text, variables=variables)
-    if arn and parts.count(Wild.COLON) < 5:
-        arn = False
+    arn = arn and parts.count(Wild.COLON) >= 5
     if not any(isinstance(part, Variable) for part in parts):
         match = re.compile(_regex(parts, arn), re.DOTALL).fullmatch
         return lambda value, request: match(value) is not None
     return lambda value, request: _match_filled(parts, arn, value, request)
+
+
+def completed(text: str) -> str:
+    """A Resource's ARN with fewer than six parts stands for any in those that are missing."""
+    missing = 5 - _VARIABLE.sub("", text).count(":")
+    return text + ":*" * missing if text.startswith("arn:") and missing > 0 else text
 
 
 def _match_filled(parts: Sequence[Token], arn: bool, value: str, request: Request) -> bool:
@@ -114,7 +119,7 @@ def _compiled(regex: str) -> re.Pattern[str]:
 
 def simple(text: str, *, variables: bool) -> tuple[str, bool] | None:
     """(text, whether a prefix) of a resource that needs no regular expression, else None."""
-    parts = tokens(text, variables=variables)
+    parts = tokens(completed(text), variables=variables)
     colons = parts.count(Wild.COLON)
     prefix = bool(parts) and parts[-1] is Wild.STAR and (colons >= 5 or len(parts) == 1)
     body = parts[:-1] if prefix else parts

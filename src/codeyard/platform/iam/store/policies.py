@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -137,10 +136,3 @@ def entities_with(tx: Tx, table: sa.Table, account: str, arn: str, *, boundary: 
     else:
         query = query.join(attachments, attachments.c.owner == table.c.id).where(attachments.c.arn == arn)
     return tx.all(query.order_by(table.c.key))
-
-
-def forget_owner(tx: Tx, owner: str) -> None:
-    """Remove what hangs on an entity that goes (after the checks that refuse to)."""
-    table: Any
-    for table in (inline, attachments):
-        tx.execute(sa.delete(table).where(table.c.owner == owner))

@@ -11,7 +11,7 @@ from codeyard.contract import Context, Params, Staged
 from codeyard.engine import Kit
 from codeyard.platform.s3.errors import s3_error
 from codeyard.platform.s3.model import checksums
-from codeyard.platform.s3.model.names import NULL, VERSION_ALPHABET
+from codeyard.platform.s3.model.names import NULL, VERSION_ALPHABET, storable
 from codeyard.platform.s3.store import buckets
 from codeyard.storage import Row, Tx, loads
 from codeyard.storage.digests import Digests
@@ -43,6 +43,8 @@ class Base:
     @staticmethod
     def _bucket_in(tx: Tx, req: Params) -> Row:
         """The request's bucket, within a transaction."""
+        if not all(storable(value) for value in req.values() if isinstance(value, str)):
+            raise s3_error("InvalidArgument", "A parameter holds characters that cannot be stored")
         return buckets.get(tx, str(req["Bucket"]), req.get("ExpectedBucketOwner"))
 
     def _new_version_id(self) -> str:

@@ -24,19 +24,25 @@ def check_bucket_name(name: str) -> None:
         raise s3_error("InvalidBucketName")
 
 
+def storable(text: str) -> bool:
+    """Whether a row can hold the text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def check_key(key: str) -> None:
     """KeyTooLongError over 1,024 bytes; a NUL cannot be stored."""
     if len(key.encode("utf-8", "surrogatepass")) > KEY_BYTES:
         raise s3_error("KeyTooLongError")
-    if "\0" in key or not key or any("\ud800" <= letter <= "\udfff" for letter in key):
+    if not key or not storable(key):
         raise s3_error("InvalidArgument", "Object key is not valid")
 
 
 def parse_copy_source(source: str) -> tuple[str, str, str]:
     """(bucket, key, version id or "") of an x-amz-copy-source."""
     path, _, query = source.partition("?versionId=")
-    bucket, _, key = unquote(path).lstrip("/").partition("/")
-    if not bucket or not key:
+    path = unquote(path).lstrip("/")
+    bucket, _, key = path.partition("/")
+    if not bucket or not key or not storable(path):
         raise s3_error("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
     return bucket, key, unquote(query)
 

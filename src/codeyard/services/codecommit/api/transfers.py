@@ -1,4 +1,4 @@
-"""The doors GitPull and GitPush: what git clients do, authorized, recorded and turned into events like any call."""
+"""The doors GitPull, GitPush and UploadArchive: authorized, recorded and turned into events like any call."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.git import refs
+from codeyard.git.archive import zip_of
 from codeyard.git.command import is_protocol
 from codeyard.git.names import ZERO, is_valid_branch, split_ref
 from codeyard.git.pktline import PushHead, RefCommand, Report, read_report, write_report
 from codeyard.git.transfer import Advertiser, PushRequest, UploadPipe, receive
 from codeyard.services.codecommit import model
-from codeyard.services.codecommit.api.base import Base, Rooms
+from codeyard.services.codecommit.api.base import Base, Rooms, required
 from codeyard.services.codecommit.model import Intent, Repository
 from codeyard.services.codecommit.refs import Batch
 
@@ -51,6 +52,19 @@ class Transfers(Base):
             ctx.write(lambda tx: None)
             return {"pipe": b""}
         return {"pipe": self._push(ctx, repository, req)}
+
+    def upload_archive(self, ctx: Context, req: Params) -> dict[str, Any]:
+        """Put a commit's files as a zip into a bucket, as the caller; what pipelines do with a source."""
+        reader = self._open(ctx, req)
+        commit_id = required(req, "commitId", "CommitIdRequiredException")
+        model.check_commit_id(commit_id)
+        if not reader.has_commit(commit_id):
+            raise AwsError("CommitIdDoesNotExistException", f"The commit {commit_id} does not exist.")
+        chunks = zip_of(self._rooms.git, reader.path, commit_id)
+        staged = self._kit.blobs.put(chunks, digests=("md5", "crc64nvme"))
+        target = {"Bucket": req.get("bucket", ""), "Key": req.get("key", "")}
+        stored = ctx.forward().call("s3", "PutObject", {**target, "Body": staged, "ContentType": "application/zip"})
+        return {"commitId": commit_id, "size": staged.size, "versionId": stored.get("VersionId", "")}
 
     def _push(self, ctx: Context, repository: Repository, req: PushRequest) -> bytes:
         commands, head = req.head.commands, req.head

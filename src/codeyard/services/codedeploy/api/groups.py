@@ -94,8 +94,7 @@ class Groups(Base):
 
         def write(tx: Tx) -> dict[str, Any]:
             row = the_group(tx, ctx, application, name)
-            body = loads(row.body) | changes
-            settings.check_combinations(body)
+            body = settings.merged(loads(row.body), changes)
             _check_config(tx, ctx, body["deploymentConfigName"])
             catalog.set_group(tx, row.id, body=dumps(body), config_name=body["deploymentConfigName"])
             if new != name:

@@ -13,6 +13,7 @@ import orjson
 
 from codeyard.contract import Access, AwsError, Check, Context, Params, Scope, Violation, access_denied, text
 from codeyard.engine import Kit
+from codeyard.engine.crash import crash_point, register
 from codeyard.services.codedeploy import model
 from codeyard.services.codedeploy.board import Board
 from codeyard.services.codedeploy.commands import specification as spec
@@ -24,6 +25,9 @@ from codeyard.storage import Row, Tx, loads
 
 _HEARD_EVERY = 60_000_000
 _PAYLOAD = 8192
+HANDED = register("codedeploy.handed", "a command is marked as handed out; the host has not got it")
+ACKNOWLEDGED = register("codedeploy.acknowledged", "a command is marked as running; the host does not know it may run")
+COMPLETED = register("codedeploy.completed", "a command's end is written; the host does not know that it was heard")
 OPERATIONS = (
     "PollHostCommand",
     "GetDeploymentSpecification",
@@ -57,6 +61,7 @@ class HostCommands:
         if row is None:
             self._board.settle(host.region, host.identifier, mark)
             return {}
+        crash_point(HANDED)
         target, deployment = row
         return {
             "HostCommand": {
@@ -114,7 +119,9 @@ class HostCommands:
                 return {"CommandStatus": _ended(target, command)}
             return {"CommandStatus": self._lifecycle.acknowledge(tx, target, noop, now)}
 
-        return ctx.write(write)
+        answer = ctx.write(write)
+        crash_point(ACKNOWLEDGED)
+        return answer
 
     def put_host_command_complete(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The host has run the command; said twice, or of a command that is over, it changes nothing."""
@@ -132,7 +139,9 @@ class HostCommands:
                 self._lifecycle.complete(tx, deployment, target, report, status == "Succeeded", now)
             return {}
 
-        return ctx.write(write)
+        answer = ctx.write(write)
+        crash_point(COMPLETED)
+        return answer
 
     def post_host_command_update(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The host still runs the command; answers how the server sees it."""

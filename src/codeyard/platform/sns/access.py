@@ -1,0 +1,121 @@
+"""What each operation of SNS needs: the topic and its policy. Whoever holds a subscription's token, or its ARN in an
+unsubscribe link, may use it: the links in messages are followed without signing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from codeyard.contract import Access, Check, Clock, Params, Scope, anywhere, text
+from codeyard.platform.sns import store
+from codeyard.platform.sns.model import default_policy
+from codeyard.storage import Database
+
+_ON_TOPIC = {
+    "DeleteTopic": "TopicArn",
+    "GetTopicAttributes": "TopicArn",
+    "SetTopicAttributes": "TopicArn",
+    "AddPermission": "TopicArn",
+    "RemovePermission": "TopicArn",
+    "Subscribe": "TopicArn",
+    "ListSubscriptionsByTopic": "TopicArn",
+    "Publish": "TopicArn",
+    "PublishBatch": "TopicArn",
+    "ListTagsForResource": "ResourceArn",
+    "TagResource": "ResourceArn",
+    "UntagResource": "ResourceArn",
+}
+_ACTIONS = {"PublishBatch": "Publish"}
+
+
+def access(db: Database, clock: Clock) -> dict[str, Access]:
+    """The access table; entries look topic policies up."""
+    return {
+        **{name: _on_topic(db, name, member) for name, member in _ON_TOPIC.items()},
+        "CreateTopic": _create,
+        "ListTopics": anywhere("sns:ListTopics"),
+        "ListSubscriptions": anywhere("sns:ListSubscriptions"),
+        "GetSubscriptionAttributes": _on_subscription(db, "GetSubscriptionAttributes"),
+        "SetSubscriptionAttributes": _on_subscription(db, "SetSubscriptionAttributes"),
+        "Unsubscribe": _on_subscription(db, "Unsubscribe"),
+        "ConfirmSubscription": _confirm(db, clock),
+    }
+
+
+def _tag_keys(params: Params) -> dict[str, str | list[str]]:
+    given = params.get("Tags")
+    tags = [tag for tag in given if isinstance(tag, Mapping)] if isinstance(given, list | tuple) else []
+    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{tag.get('Key')}": str(tag.get("Value")) for tag in tags}
+    named = params.get("TagKeys")
+    names = [str(name) for name in named] if isinstance(named, list | tuple) else [str(tag.get("Key")) for tag in tags]
+    if names:
+        keys["aws:TagKeys"] = names
+    return keys
+
+
+def _create(scope: Scope, params: Params) -> Iterable[Check]:
+    arn = scope.arn("sns", text(params, "Name") or "*")
+    yield Check("sns:CreateTopic", arn, _tag_keys(params))
+    if params.get("Tags"):
+        yield Check("sns:TagResource", arn, _tag_keys(params))
+
+
+def _policy(db: Database, arn: str, scope: Scope) -> tuple[str | None, dict[str, str | list[str]]]:
+    found: Any = db.read(lambda tx: store.topic(tx, arn)) if arn else None
+    if found is None:
+        return None, {}
+    # The default policy's condition: who is of the owner's account, or a service acting for a resource of it.
+    keys: dict[str, str | list[str]] = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
+    if scope.principal.account:
+        keys["AWS:SourceOwner"] = scope.principal.account
+    return found.attributes.get("Policy") or default_policy(found.arn, found.account), keys
+
+
+def _on_topic(db: Database, operation: str, member: str) -> Access:
+    action = f"sns:{_ACTIONS.get(operation, operation)}"
+
+    def checks(scope: Scope, params: Params) -> Iterable[Check]:
+        arn = text(params, member) or text(params, "TargetArn")
+        policy, keys = _policy(db, arn, scope)
+        own: dict[str, str | list[str]] = {}
+        if operation == "Subscribe":
+            own = {"sns:Endpoint": text(params, "Endpoint"), "sns:Protocol": text(params, "Protocol")}
+        return (Check(action, arn or "*", {**keys, **own, **_tag_keys(params)}, policy),)
+
+    return checks
+
+
+def _open_to_all(action: str, arn: str) -> str:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": arn}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _on_subscription(db: Database, operation: str) -> Access:
+    action = f"sns:{operation}"
+
+    def checks(scope: Scope, params: Params) -> Iterable[Check]:
+        arn = text(params, "SubscriptionArn")
+        found: Any = db.read(lambda tx: store.subscription(tx, arn)) if arn else None
+        topic = arn.rpartition(":")[0] if found is None else found.topic_arn
+        if operation == "Unsubscribe" and found is not None and not found.needs_authentication:
+            return (Check(action, topic, {}, _open_to_all(action, topic)),)
+        policy, keys = _policy(db, topic, scope)
+        return (Check(action, topic or "*", keys, policy),)
+
+    return checks
+
+
+def _confirm(db: Database, clock: Clock) -> Access:
+    action = "sns:ConfirmSubscription"
+
+    def checks(scope: Scope, params: Params) -> Iterable[Check]:
+        arn, token = text(params, "TopicArn"), text(params, "Token")
+        found: Any = db.read(lambda tx: store.subscription_by_token(tx, arn, token)) if token else None
+        wants_proof = text(params, "AuthenticateOnUnsubscribe").lower() == "true"
+        if found is not None and found.token_until > clock.now() and not wants_proof:
+            return (Check(action, arn, {}, _open_to_all(action, arn)),)
+        policy, keys = _policy(db, arn, scope)
+        return (Check(action, arn or "*", keys, policy),)
+
+    return checks
