@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import socket
@@ -154,9 +155,17 @@ class Yard:
         keys = codebuild.enrol(admin.call, "codeyard-runner-local")
         folder = self.options.data / "runner"
         folder.mkdir(mode=0o700, exist_ok=True)
-        work = str(folder / "work")
-        found = {"endpoint": self.endpoint, "region": self.options.region, "work": work, **keys}
+        found = {"endpoint": self.endpoint, "region": self.options.region, "work": str(self._build_folder()), **keys}
         _write_private(folder / "local.json", json.dumps(found))
+
+    def _build_folder(self) -> Path:
+        """Where the local runner keeps checkouts and builds: outside of the data folder, which no build may reach."""
+        mark = hashlib.sha256(str(self.options.data).encode()).hexdigest()[:12]
+        folder = Path("/var/tmp") / f"codeyard-runner-{os.getuid()}-{mark}"
+        folder.mkdir(mode=0o711, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise RuntimeError(f"{folder} belongs to somebody else; remove it")
+        return folder
 
     def serve(self, ready: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
         """Open, serve until SIGTERM or SIGINT, close. `ready` is told what endpoint.json says, once it is written."""
@@ -178,6 +187,7 @@ class Yard:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=5,
             h11_max_incomplete_event_size=65536,

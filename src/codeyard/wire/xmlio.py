@@ -180,9 +180,11 @@ class XmlWriter(Compiler):
 
 def parse_xml(body: bytes) -> Any:
     """The root element of a UTF-8 document; document types and entities are refused."""
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise Mistyped("Document types are not allowed.")
     try:
+        if "\0" in body.decode("utf-8"):  # any other encoding could hide a document type from the next test
+            raise Mistyped("The body is not UTF-8.")
+        if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+            raise Mistyped("Document types are not allowed.")
         return ElementTree.fromstring(body, ElementTree.XMLParser(encoding="utf-8"))
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise Mistyped("The body is not well-formed XML.") from error

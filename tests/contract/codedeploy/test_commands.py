@@ -150,26 +150,26 @@ def test_the_newer_target_prefix_and_signing_name_are_understood(fleet: Fleet) -
     assert fleet.info(made)["status"] == "Succeeded"
 
 
-@pytest.mark.parametrize(
-    ("operation", "params"),
-    [
-        ("PollHostCommand", {}),
-        ("PollHostCommand", {"HostIdentifier": 7}),
-        ("GetDeploymentSpecification", {"DeploymentExecutionId": "x"}),
-        ("GetDeploymentSpecification", {"DeploymentExecutionId": "a/b/c/d"}),
-        ("PutHostCommandAcknowledgement", {}),
-        ("PutHostCommandAcknowledgement", {"HostCommandIdentifier": "x"}),
-        ("PutHostCommandComplete", {"HostCommandIdentifier": "a.1.1", "CommandStatus": "Great"}),
-        ("PutHostCommandComplete", {"HostCommandIdentifier": "a.1.1", "CommandStatus": "Failed", "Diagnostics": []}),
-        ("PostHostCommandUpdate", {"HostCommandIdentifier": "a.1.1", "EstimatedCompletionTime": "soon"}),
-    ],
-)
-def test_bad_input_is_a_client_exception(fleet: Fleet, operation: str, params: dict[str, object]) -> None:
+BAD: list[tuple[str, dict[str, object]]] = [
+    ("PollHostCommand", {}),
+    ("PollHostCommand", {"HostIdentifier": 7}),
+    ("GetDeploymentSpecification", {"DeploymentExecutionId": "x"}),
+    ("GetDeploymentSpecification", {"DeploymentExecutionId": "a/b/c/d"}),
+    ("PutHostCommandAcknowledgement", {}),
+    ("PutHostCommandAcknowledgement", {"HostCommandIdentifier": "x"}),
+    ("PutHostCommandComplete", {"HostCommandIdentifier": "a.1.1", "CommandStatus": "Great"}),
+    ("PutHostCommandComplete", {"HostCommandIdentifier": "a.1.1", "CommandStatus": "Failed", "Diagnostics": []}),
+    ("PostHostCommandUpdate", {"HostCommandIdentifier": "a.1.1", "EstimatedCompletionTime": "soon"}),
+]
+
+
+def test_bad_input_is_a_client_exception(fleet: Fleet) -> None:
     host = fleet.host("web-1")
-    given = {"HostIdentifier": host.identifier} | params if operation == "GetDeploymentSpecification" else params
-    with pytest.raises(Refused) as caught:
-        host.call(operation, **given)
-    assert 400 <= caught.value.status < 500
+    for operation, params in BAD:
+        given = {"HostIdentifier": host.identifier} | params if operation == "GetDeploymentSpecification" else params
+        with pytest.raises(Refused) as caught:
+            host.call(operation, **given)
+        assert 400 <= caught.value.status < 500, (operation, params)
 
 
 def test_an_idle_poll_is_held_and_woken_by_a_deployment(fleet: Fleet) -> None:

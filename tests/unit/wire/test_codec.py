@@ -34,7 +34,7 @@ def test_a_json_body_that_is_not_what_it_should_be_is_a_serialization_exception(
         _parse("codecommit", "GetRepository", "json", body)
 
 
-@pytest.mark.parametrize("body", [b"\xff", b"\x80", b"\xa1aaaa", b"\xc1\x61a", b"\x81" * 5000, b"\x9b" + b"\xff" * 8])
+@pytest.mark.parametrize("body", [b"\xff", b"\x80", b"\xa1", b"\xc1\x61a", b"\x81" * 5000, b"\x9b" + b"\xff" * 8])
 def test_a_cbor_body_that_is_not_what_it_should_be_is_a_serialization_exception(body: bytes) -> None:
     with pytest.raises(AwsError, match="SerializationException"):
         _parse("codepipeline", "GetPipeline", "smithy-rpc-v2-cbor", body)
@@ -48,6 +48,8 @@ def test_a_cbor_body_that_is_not_what_it_should_be_is_a_serialization_exception(
         b'<!DOCTYPE x [<!ENTITY a "b">]><Delete>&a;</Delete>',
         b"<Delete><Object><Key><x/></Key></Object></Delete>",
         "<Delete/>".encode("utf-16"),
+        "<Delete/>".encode("utf-16-be"),
+        '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE x><Delete/>'.encode("utf-16"),
         b"<Delete>" * 20_000,
     ],
 )

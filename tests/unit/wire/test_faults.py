@@ -37,7 +37,7 @@ def _read(route: Route, answer: HttpAnswer, shape: Any = None) -> Any:
         (Route("codeartifact", "DescribeDomain", "rest-json"), "ResourceNotFoundException", 404),
         (Route("codestar-notifications", "Subscribe", "rest-json"), "ResourceNotFoundException", 404),
         (Route("iam", "GetUser", "query"), "NoSuchEntity", 404),
-        (Route("s3", "GetObject", "rest-xml"), "NoSuchKey", 400),
+        (Route("s3", "GetObject", "rest-xml"), "NoSuchKey", 404),
         (Route("nothing", None, "json"), "UnknownOperationException", 400),
         (Route("nothing", None, "rest-json"), "UnknownOperationException", 400),
     ],
@@ -78,10 +78,10 @@ def test_modelled_members_are_read_back(protocol: Any) -> None:
 
 
 def test_a_query_compatible_service_names_the_former_code_too() -> None:
-    route = Route("sqs", "GetQueueUrl", "json")
-    answer = WIRE.error(route, AwsError("QueueDoesNotExist", "m"), "r")
-    assert dict(answer.headers)["x-amzn-query-error"] == "AWS.SimpleQueueService.NonExistentQueue;Sender"
-    assert _read(route, answer)["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
+    route = Route("cloudwatch", "GetDashboard", "json")
+    answer = WIRE.error(route, AwsError("DashboardNotFoundError", "m"), "r")
+    assert dict(answer.headers)["x-amzn-query-error"] == "ResourceNotFound;Sender"
+    assert _read(route, answer)["Error"]["Code"] == "ResourceNotFound"
 
 
 def test_s3_errors_are_bare_and_have_no_body_where_http_forbids_one() -> None:

@@ -86,7 +86,7 @@ def test_no_pattern_takes_long_whatever_it_is_given() -> None:
     values = ("a" * 2048 + "!", "-a" * 1024 + "!", "arn:aws" + ":" * 2000, " \t" * 1000 + "\x00", "a." * 1000 + "\n")
     for pattern in sorted(_patterns()):
         patterns.matches(pattern, "")
-        for value in (*values, "a" * 1_000_000):
+        for value in (*values, "a" * 200_000):
             start = time.thread_time()
             patterns.matches(pattern, value)
             assert time.thread_time() - start < 1.0, (pattern, value[:20])

@@ -100,7 +100,7 @@ class Setup:
             tag = f"env={host.environment}"
             where = ["--data", str(self.yard.data), "--folder", str(folder), "--bucket", self.bucket]
             self.yard.run(self.yard.codeyard("host", "add", host.name, "--tag", tag, *where))
-            config = next(folder.glob("*.yml"))
+            config = folder / "agent.yml"
             self.yard.spawn(f"agent-{host.name}", self.yard.codeyard("agent", "--config", str(config)))
         return hosts
 

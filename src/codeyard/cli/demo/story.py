@@ -238,7 +238,8 @@ class Story:
         """One line of the story, with the time since the step before."""
         now = time.monotonic()
         self.steps.append((text, now - self.marked))
-        self.console.print(f"[green]✓[/green] {now - self.began:6.2f} s  {text}", markup=True)
+        line = f"[green]✓[/green] {now - self.began:6.2f} s  {text}"
+        self.console.print(line, markup=True, soft_wrap=True)
         self.marked = now
 
     def summary(self) -> None:
@@ -271,3 +272,4 @@ class Story:
                 timeout=10,
             )
         self.yard.stop()
+        self.yard.tidy()

@@ -245,12 +245,16 @@ def select(value: Any, path: list[str | int | None]) -> list[Any]:
         for one in found:
             if step is None and isinstance(one, list):
                 following += one
-            elif (isinstance(step, int) and isinstance(one, list) and step < len(one)) or (
-                isinstance(step, str) and isinstance(one, dict) and step in one
-            ):
+            elif _has(one, step):
                 following.append(one[step])
         found = following
     return found
+
+
+def _has(value: Any, step: Any) -> bool:
+    if isinstance(step, int):
+        return isinstance(value, list) and step < len(value)
+    return isinstance(value, dict) and step in value
 
 
 class SpaceDelimited:

@@ -61,14 +61,13 @@ def _create(scope: Scope, params: Params) -> Iterable[Check]:
         yield Check("sns:TagResource", arn, _tag_keys(params))
 
 
-def _policy(db: Database, arn: str, scope: Scope) -> tuple[str | None, dict[str, str | list[str]]]:
+def _policy(db: Database, arn: str) -> tuple[str | None, dict[str, str | list[str]]]:
     found: Any = db.read(lambda tx: store.topic(tx, arn)) if arn else None
     if found is None:
         return None, {}
-    # The default policy's condition: who is of the owner's account, or a service acting for a resource of it.
+    # The default policy's AWS:SourceOwner names callers that AWS's own services vouch for; no caller here is one,
+    # so that a user of the account needs an identity policy like anywhere else.
     keys: dict[str, str | list[str]] = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
-    if scope.principal.account:
-        keys["AWS:SourceOwner"] = scope.principal.account
     return found.attributes.get("Policy") or default_policy(found.arn, found.account), keys
 
 
@@ -77,7 +76,7 @@ def _on_topic(db: Database, operation: str, member: str) -> Access:
 
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
         arn = text(params, member) or text(params, "TargetArn")
-        policy, keys = _policy(db, arn, scope)
+        policy, keys = _policy(db, arn)
         own: dict[str, str | list[str]] = {}
         if operation == "Subscribe":
             own = {"sns:Endpoint": text(params, "Endpoint"), "sns:Protocol": text(params, "Protocol")}
@@ -100,7 +99,7 @@ def _on_subscription(db: Database, operation: str) -> Access:
         topic = arn.rpartition(":")[0] if found is None else found.topic_arn
         if operation == "Unsubscribe" and found is not None and not found.needs_authentication:
             return (Check(action, topic, {}, _open_to_all(action, topic)),)
-        policy, keys = _policy(db, topic, scope)
+        policy, keys = _policy(db, topic)
         return (Check(action, topic or "*", keys, policy),)
 
     return checks
@@ -115,7 +114,7 @@ def _confirm(db: Database, clock: Clock) -> Access:
         wants_proof = text(params, "AuthenticateOnUnsubscribe").lower() == "true"
         if found is not None and found.token_until > clock.now() and not wants_proof:
             return (Check(action, arn, {}, _open_to_all(action, arn)),)
-        policy, keys = _policy(db, arn, scope)
+        policy, keys = _policy(db, arn)
         return (Check(action, arn or "*", keys, policy),)
 
     return checks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, not_implemented
@@ -75,7 +75,7 @@ class ParameterStore:
         plain = req["Value"].encode()
         value = self._kit.sealer.seal(plain, self._context(ctx, name)) if kind == "SecureString" else plain
         description = req.get("Description", before.description if before else "")
-        tags = head[1] if head else model_tags(req.get("Tags") or ())
+        tags = head[1] if head else model.tags_of(req.get("Tags") or ())
         made = Parameter(
             name, version, kind, value, description, key_id, pattern, tier, "text", ctx.principal.arn, ctx.now, ()
         )
@@ -233,7 +233,7 @@ class ParameterStore:
 
     def add_tags_to_resource(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Add or replace tags of a parameter."""
-        return self._change_tags(ctx, req, lambda tags: {**tags, **model_tags(req["Tags"])})
+        return self._change_tags(ctx, req, lambda tags: {**tags, **model.tags_of(req["Tags"])})
 
     def remove_tags_from_resource(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Take tags off a parameter; those it lacks are no error."""
@@ -338,14 +338,6 @@ class ParameterStore:
     @staticmethod
     def _context(ctx: Context, name: str) -> str:
         return f"ssm:{ctx.account}:{ctx.region}:{name}"
-
-
-def model_tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Tags as a mapping; ValidationException for a reserved key."""
-    tags = {tag["Key"]: tag["Value"] for tag in given}
-    if any(key.lower().startswith("aws:") for key in tags):
-        raise invalid("Tag keys that begin with aws: are reserved.")
-    return tags
 
 
 def _parameter_id(req: Params) -> str:

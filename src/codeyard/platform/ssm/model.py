@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,3 +198,11 @@ def under(name: str, path: str, recursive: bool) -> bool:
     if not name.startswith(beginning):
         return beginning == "/" and "/" not in name
     return recursive or "/" not in name[len(beginning) :]
+
+
+def tags_of(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Tags as a mapping; ValidationException for a reserved key."""
+    tags = {tag["Key"]: tag["Value"] for tag in given}
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise invalid("Tag keys that begin with aws: are reserved.")
+    return tags

@@ -180,9 +180,10 @@ def delete_build(tx: Tx, build_id: str) -> None:
 
 
 def page_of_builds(
-    tx: Tx, account: str, region: str, project_name: str, *, oldest_first: bool, after: tuple[int, str] | None, limit: int
+    tx: Tx, of: tuple[str, str, str], *, oldest_first: bool, after: tuple[int, str] | None, limit: int
 ) -> list[Row]:
-    """(id, created) of builds, by their start."""
+    """(id, created) of the builds of (account, region, project or nothing), by their start."""
+    account, region, project_name = of
     where = [builds.c.account == account, builds.c.region == region]
     if project_name:
         where.append(builds.c.project == project_name)
@@ -197,7 +198,9 @@ def page_of_builds(
 def active(tx: Tx, account: str, region: str, name: str) -> int:
     """How many builds of a project a runner has or may take."""
     stages = builds.c.stage.in_(("offered", "claimed", "running"))
-    return int(tx.scalar(sa.select(sa.func.count()).select_from(builds).where(*_of(account, region, name), stages)) or 0)
+    return int(
+        tx.scalar(sa.select(sa.func.count()).select_from(builds).where(*_of(account, region, name), stages)) or 0
+    )
 
 
 def queued(tx: Tx, account: str, region: str, name: str, limit: int) -> list[Row]:
@@ -259,5 +262,7 @@ def _project_is(account: str, region: str, name: str) -> tuple[Any, ...]:
 
 _one_build = sa.select(builds).where(builds.c.id == sa.bindparam("i"))
 _one_project = sa.select(projects).where(
-    projects.c.account == sa.bindparam("a"), projects.c.region == sa.bindparam("r"), projects.c.name == sa.bindparam("n")
+    projects.c.account == sa.bindparam("a"),
+    projects.c.region == sa.bindparam("r"),
+    projects.c.name == sa.bindparam("n"),
 )

@@ -199,7 +199,6 @@ def test_sessions_issued_before_a_moment_can_be_revoked(bench: Bench) -> None:
     role = bench.role("r", trusting(user), allow("s3:*"))
     old = bench.assume(role, by=user)
     bench.clock.advance(60)
-    condition = {"NumericLessThan": {"aws:EpochTime": "0"}}
     moment = bench.clock.now() // 1_000_000
     condition = {"DateLessThan": {"aws:TokenIssueTime": str(moment)}}
     put = {"RoleName": "r", "PolicyName": "revoke", "PolicyDocument": policy(deny("*", Condition=condition))}
@@ -219,3 +218,18 @@ def test_a_federated_user_may_what_user_and_session_policy_both_allow(bench: Ben
     assert not bench.may(guest, "sns:Publish").allowed
     bare = bench.call("GetFederationToken", {"Name": "guest"}, by=user, service="sts")["Credentials"]
     assert not bench.may(bench.session(bare), "s3:GetObject", OBJECT).allowed
+
+
+def test_a_trust_policy_follows_its_principal_and_not_whoever_gets_its_name(bench: Bench) -> None:
+    user = bench.user("ann")
+    role = bench.role("r", trusting(user))
+    bench.call("UpdateUser", {"UserName": "ann", "NewUserName": "anna"})
+    renamed = bench.door.credential(user.access_key_id, "").principal
+    assert bench.assume(role, by=renamed).role_arn == role
+    assert refused(bench, "AssumeRole", asked(role), by=bench.user("ann")).code == "AccessDenied"
+    bench.call("DeleteAccessKey", {"UserName": "anna", "AccessKeyId": user.access_key_id})
+    bench.call("DeleteUser", {"UserName": "anna"})
+    again = bench.user("anna")
+    assert refused(bench, "AssumeRole", asked(role), by=again).code == "AccessDenied"
+    trust = bench.call("GetRole", {"RoleName": "r"})["Role"]["AssumeRolePolicyDocument"]
+    assert user.principal_id in trust

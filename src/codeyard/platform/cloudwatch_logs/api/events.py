@@ -102,7 +102,7 @@ class Events(Base):
                 for line in reversed(list(unpack(self._kit.sealer, row))):
                     if (line.batch, line.index) < (batch, index):
                         yield line
-            batch, index = rows[-1].number, 0
+            batch, index = rows[-1].number - 1, model.MAX_BATCH_EVENTS
 
 
 def _window(req: Params) -> Callable[[Line], bool]:

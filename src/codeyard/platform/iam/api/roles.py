@@ -17,6 +17,7 @@ from codeyard.platform.iam.api.base import (
     refuse_policies,
     role_answer,
 )
+from codeyard.platform.iam.callers import arn_of
 from codeyard.platform.iam.policy import parse
 from codeyard.platform.iam.policy.document import malformed
 from codeyard.platform.iam.store import entities
@@ -89,6 +90,7 @@ class Roles(Room):
             if entities.profiles_of_role(tx, role.id):
                 raise errors.conflict("Cannot delete entity, must remove roles from instance profile first.")
             entities.delete(tx, roles, role.id)
+            entities.retarget_trust(tx, arn_of(role), role.id)
             return {}
 
         return ctx.write(remove)

@@ -17,6 +17,7 @@ from codeyard.platform.iam.api.base import (
     user_answer,
     user_name,
 )
+from codeyard.platform.iam.callers import arn_of
 from codeyard.platform.iam.door import new_user
 from codeyard.platform.iam.model import AccessKey, ServiceCredential, SshKey, User
 from codeyard.platform.iam.store import entities, keys
@@ -64,6 +65,7 @@ class Users(Room):
             if other is not None and other.id != user.id:
                 raise errors.exists(f"User with name {name} already exists.")
             entities.update(tx, users, user.id, name=name, path=path)
+            entities.retarget_trust(tx, arn_of(user), model.arn("user", ctx.account, path, name))
             return {}
 
         return ctx.write(change)
@@ -75,6 +77,7 @@ class Users(Room):
             user = find_user(tx, ctx, req["UserName"])
             _refuse_in_use(tx, user)
             entities.delete(tx, users, user.id)
+            entities.retarget_trust(tx, arn_of(user), user.id)
             return {}
 
         return ctx.write(remove)

@@ -200,3 +200,13 @@ def set_alias(tx: Tx, account: str, alias: str) -> None:
 def users_of(tx: Tx, account: str) -> list[User]:
     """Every user of the account, by name."""
     return [user_of(row) for row in tx.all(sa.select(users).where(users.c.account == account).order_by(users.c.key))]
+
+
+def retarget_trust(tx: Tx, old: str, new: str) -> None:
+    """Trust policies mean a principal, not its name: they follow it when it is renamed, and keep its unique id when
+    it goes, so that whoever gets the name next is not let in."""
+    for row in tx.all(sa.select(roles.c.id, roles.c.trust)):
+        changed = row.trust.replace(f'"{old}"', f'"{new}"')
+        if changed != row.trust:
+            tx.execute(sa.update(roles).where(roles.c.id == row.id).values(trust=changed))
+    tx.notify(CHANNEL)

@@ -87,6 +87,7 @@ class Subscriptions(Base):
             raise invalid(
                 "SubscriptionArn", f"An ARN must have at least 6 elements, not {req['SubscriptionArn'].count(':') + 1}"
             )
+
         def write(tx: Any) -> dict[str, Any]:
             store.delete_subscription(tx, req["SubscriptionArn"])
             return {}

@@ -39,6 +39,7 @@ class Topics(Base):
 
     def delete_topic(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Delete a topic with its subscriptions; one that is not there is no error."""
+
         def write(tx: Any) -> dict[str, Any]:
             store.delete_topic(tx, req["TopicArn"])
             return {}

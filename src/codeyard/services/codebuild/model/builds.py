@@ -123,7 +123,10 @@ def on_lapse(stage: str) -> Verdict:
     if stage in ("offered", "claimed"):
         return Verdict(offer=True)
     if stage == "running":
-        said = "Build container found dead before completing the build. Build container died because it was out of memory, or the runner was lost."
+        said = (
+            "Build container found dead before completing the build. "
+            "Build container died because it was out of memory, or its runner was lost."
+        )
         return Verdict(end="FAULT", code="BUILD_CONTAINER_LOST", message=said)
     return Verdict()
 

@@ -13,10 +13,28 @@ ENVIRONMENTS = ("LINUX_CONTAINER", "ARM_CONTAINER", "LINUX_EC2", "ARM_EC2")
 NETWORK_TAG = "codeyard:network"
 NETWORKS = ("isolated", "none", "host")
 MEMBERS = (
-    "description source secondarySources sourceVersion secondarySourceVersions artifacts secondaryArtifacts cache "
-    "environment serviceRole timeoutInMinutes queuedTimeoutInMinutes encryptionKey tags vpcConfig badgeEnabled "
-    "logsConfig fileSystemLocations buildBatchConfig concurrentBuildLimit autoRetryLimit"
-).split()
+    "description",
+    "source",
+    "secondarySources",
+    "sourceVersion",
+    "secondarySourceVersions",
+    "artifacts",
+    "secondaryArtifacts",
+    "cache",
+    "environment",
+    "serviceRole",
+    "timeoutInMinutes",
+    "queuedTimeoutInMinutes",
+    "encryptionKey",
+    "tags",
+    "vpcConfig",
+    "badgeEnabled",
+    "logsConfig",
+    "fileSystemLocations",
+    "buildBatchConfig",
+    "concurrentBuildLimit",
+    "autoRetryLimit",
+)
 _REPOSITORY = re.compile(r"https?://[^/]+/v1/repos/([\w.-]{1,100})/?", re.ASCII)
 _VARIABLE = re.compile(r"[^=\0]{1,}")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}|[A-Za-z0-9_-]{1,128}")

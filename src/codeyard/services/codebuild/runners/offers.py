@@ -1,0 +1,4 @@
+"""The names under which builds are offered to runners."""
+
+BUILDS = "codebuild.default"
+CHANNEL = "codebuild-ended"
