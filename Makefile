@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo serve test check bench deep docs migrations clean
 
 help: ## list the commands

@@ -5,8 +5,8 @@ Requests are signed before the clock starts; responses are read by Content-Lengt
 
 from __future__ import annotations
 
+import selectors
 import socket
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,43 +61,67 @@ class Signer:
 
 
 def drive(address: tuple[str, int], requests: Sequence[bytes], connections: int) -> Result:
-    """Send every request once over `connections` keep-alive connections."""
-    shares = [requests[i::connections] for i in range(connections)]
-    took: list[list[float]] = [[] for _ in shares]
-    failed = [0] * connections
-    ready = threading.Barrier(connections + 1)
-    threads = [
-        threading.Thread(target=_worker, args=(address, share, took[i], failed, i, ready)) for i, share in enumerate(shares)
-    ]
-    for thread in threads:
-        thread.start()
-    ready.wait()
+    """Send every request once over `connections` keep-alive connections, from one thread."""
+    lines = [Line(address, requests[i::connections]) for i in range(min(connections, len(requests)))]
+    selector = selectors.DefaultSelector()
+    for line in lines:
+        selector.register(line.socket, selectors.EVENT_READ, line)
     started = time.perf_counter()
-    for thread in threads:
-        thread.join()
+    for line in lines:
+        line.send()
+    while selector.get_map():
+        for key, _ in selector.select(30):
+            line = key.data
+            before = line.socket
+            line.receive()
+            if line.socket is not before or line.done:
+                selector.unregister(before)
+                if not line.done:
+                    selector.register(line.socket, selectors.EVENT_READ, line)
     elapsed = time.perf_counter() - started
-    times = sorted(t for share in took for t in share)
-    return Result(len(times) / elapsed, times[len(times) // 2] * 1e3, times[int(len(times) * 0.99)] * 1e3, sum(failed))
+    times = sorted(t for line in lines for t in line.took)
+    failed = sum(line.failed for line in lines)
+    return Result(len(times) / elapsed, times[len(times) // 2] * 1e3, times[int(len(times) * 0.99)] * 1e3, failed)
 
 
-def _worker(
-    address: tuple[str, int], requests: Sequence[bytes], took: list[float], failed: list[int], index: int, ready: threading.Barrier
-) -> None:
-    connection = _connect(address)
-    ready.wait()
-    for request in requests:
-        started = time.perf_counter()
-        try:
-            connection.sendall(request)
-            status, keep = _read(connection)
-        except OSError:
-            status, keep = 0, False
-        took.append(time.perf_counter() - started)
-        failed[index] += not 200 <= status < 300
+class Line:
+    """One connection with its share of the requests; one is under way at a time."""
+
+    def __init__(self, address: tuple[str, int], requests: Sequence[bytes]) -> None:
+        self._address, self._requests = address, requests
+        self.socket = _connect(address)
+        self.took: list[float] = []
+        self.failed = 0
+        self._data, self._began = b"", 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether every request has its answer."""
+        return len(self.took) == len(self._requests)
+
+    def send(self) -> None:
+        """Send the next request."""
+        self._began = time.perf_counter()
+        self.socket.sendall(self._requests[len(self.took)])
+
+    def receive(self) -> None:
+        """Take what has come; once the answer is whole, go on with the next request."""
+        part = self.socket.recv(1 << 20)
+        self._data += part
+        answer = _answer(self._data)
+        if answer is None and part:
+            return
+        status, keep = answer or (0, False)
+        self.took.append(time.perf_counter() - self._began)
+        self.failed += not 200 <= status < 300
+        self._data = b""
         if not keep:
-            connection.close()
-            connection = _connect(address)
-    connection.close()
+            self.socket.close()
+            self.socket = _connect(self._address) if not self.done else self.socket
+        if not self.done:
+            self.send()
+        else:
+            self.socket.close()
 
 
 def _connect(address: tuple[str, int]) -> socket.socket:
@@ -106,21 +130,14 @@ def _connect(address: tuple[str, int]) -> socket.socket:
     return connection
 
 
-def _read(connection: socket.socket) -> tuple[int, bool]:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        part = connection.recv(262144)
-        if not part:
-            raise OSError("closed")
-        data += part
-    head, _, rest = data.partition(b"\r\n\r\n")
-    lowered = head.lower()
-    at = lowered.find(b"content-length:")
-    length = int(lowered[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-    left = length - len(rest)
-    while left > 0:
-        part = connection.recv(min(left, 1 << 20))
-        if not part:
-            raise OSError("closed")
-        left -= len(part)
-    return int(head[9:12]), b"connection: close" not in lowered
+def _answer(data: bytes) -> tuple[int, bool] | None:
+    """(status, whether the connection stays open) of a whole answer, None while it is not."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    head = data[:end].lower()
+    at = head.find(b"content-length:")
+    length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+    if len(data) - end - 4 < length:
+        return None
+    return int(head[9:12]), b"connection: close" not in head

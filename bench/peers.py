@@ -65,12 +65,13 @@ def codeyard(*flags: str, cpu: int | None = 0) -> Iterator[dict[str, Any]]:
 @contextlib.contextmanager
 def moto() -> Iterator[str | None]:
     """moto's server on the same core; None where it is not installed (make bench installs it)."""
-    program = Path(sys.executable).with_name("moto_server")
-    if not program.exists():
+    beside = Path(sys.executable).with_name("moto_server")
+    program = str(beside) if beside.exists() else shutil.which("moto_server")
+    if program is None:
         yield None
         return
     port = free_port()
-    with _process([str(program), "-p", str(port), "-H", "127.0.0.1"]):
+    with _process([program, "-p", str(port), "-H", "127.0.0.1"]):
         await_port(port)
         yield f"http://127.0.0.1:{port}"
 

@@ -199,6 +199,7 @@ class Yard:
         self.engine.stop()
         self.gateway.auditor.stop()
         self.aws.close()
+        self.git.close()
         self.db.close()
         for sock, _ in self.sockets:
             sock.close()
@@ -219,6 +220,7 @@ class Yard:
             blobs=self.blobs,
             ids=self.ids,
             region=self.options.region,
+            at_once=not self.options.database,
         )
         self.console = Console(
             self.gateway,
@@ -228,12 +230,17 @@ class Yard:
             account=self.options.account,
             url=self.console_url,
         )
-        git = GitHttp(self.gateway, self.identity, self.options.region, self.kit)
+        self.git = GitHttp(self.gateway, self.identity, self.options.region, self.kit)
         admin = Admin(
             {"console-link": self._console_link, "account": self._create_account},
             prometheus_client.generate_latest,
         )
-        return Front(aws=self.aws, git=git, admin=admin, console=self.console, console_hosts=frozenset(HOSTS))
+        front = Front(aws=self.aws, git=self.git, admin=admin, console=self.console, console_hosts=frozenset(HOSTS))
+        front.serve_fixed(sns.CERTIFICATE_PATH, self._signing_certificate)
+        return front
+
+    def _signing_certificate(self) -> tuple[str, bytes]:
+        return "application/x-pem-file", sns.certificate_pem(self.kit)
 
     def _settings(self) -> Settings:
         return Settings(

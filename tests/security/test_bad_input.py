@@ -32,6 +32,10 @@ SERVICES = (
     "cloudtrail",
 )
 # Long polls by design, or calls that botocore itself refuses to send without its own parameters.
+_NOT_WRITTEN = (
+    botocore.exceptions.ParamValidationError,
+    botocore.exceptions.InvalidEndpointConfigurationError,
+)
 NOT_SENT = {("codepipeline", "PollForJobs")}
 
 
@@ -63,7 +67,7 @@ def _send(client: Any, name: str, params: dict[str, Any]) -> str | None:
         if status == 501 and code == "NotImplemented":
             return None
         return None if 300 <= status < 500 and code else f"{status} {code}: {error}"
-    except (botocore.exceptions.ParamValidationError, AttributeError, TypeError, ValueError, KeyError):
+    except (*_NOT_WRITTEN, AttributeError, TypeError, ValueError, KeyError):
         return None  # botocore could not even write this request
     except botocore.exceptions.BotoCoreError as error:
         return f"{type(error).__name__}: {error}"

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from codeyard.console.changes import Changes
+from codeyard.console.headers import SafeHeaders
+from codeyard.console.live import live
 from codeyard.console.pages import builds, deployments, pipelines, repositories, signin, trail
 from codeyard.console.sessions import Sessions
-from codeyard.console.web import Site
+from codeyard.console.web import Site, cookie
 from codeyard.contract import Principal
 from codeyard.gateway import Gateway
 from codeyard.gateway.ports import Identity
@@ -37,27 +42,44 @@ class Console(Starlette):
         hosts: tuple[str, ...] = HOSTS,
     ) -> None:
         self._url = url
+        self.changes = changes
         self.sessions = Sessions(gateway.clock, gateway.ids)
-        site = Site(gateway, self.sessions, region, account)
+        self._site = Site(gateway, self.sessions, region, account, changes.wake)
+        trusted = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
         super().__init__(
-            routes=routes(site, identity, changes),
-            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
+            routes=routes(self._site, identity, changes),
+            middleware=[Middleware(SafeHeaders), trusted],
+            exception_handlers={HTTPException: self._problem},
         )
 
     def one_time_link(self, principal: Principal) -> str:
         """A URL that signs the principal in once, within five minutes."""
         return f"{self._url}/signin/once?token={self.sessions.link(principal)}"
 
+    def close(self) -> None:
+        """End the live pages."""
+        self.changes.close()
+
+    async def _problem(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        titles = {404: "There is no such page", 405: "Not possible here"}
+        return self._site.render(
+            "problem.html",
+            error.status_code,
+            session=self._site.sessions.find(cookie(request)),
+            path="",
+            title=titles.get(error.status_code, "That did not work"),
+            message=error.detail,
+            back="/",
+        )
+
 
 def routes(site: Site, identity: Identity, changes: Changes) -> list[Route | Mount]:
     """Every page and action."""
     page = site.page
-    static = StaticFiles(directory=Path(__file__).parent / "static")
     door = signin.SignIn(site, identity)
-    graph = pipelines.Graph(changes)
-    logs = builds.Logs(changes)
     return [
-        Mount("/static", static),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         _get("/signin", door.form),
         _post("/signin", door.enter),
         _get("/signin/once", door.once),
@@ -65,7 +87,7 @@ def routes(site: Site, identity: Identity, changes: Changes) -> list[Route | Mou
         _post("/signout", door.leave),
         _get("/", page(pipelines.index)),
         _get("/pipelines/{name}", page(pipelines.show)),
-        _get("/pipelines/{name}/live", page(graph.live)),
+        _get("/pipelines/{name}/live", page(live(changes, pipelines.looker))),
         _get("/pipelines/{name}/executions/{execution}", page(pipelines.execution)),
         _post("/pipelines/{name}/release", page(pipelines.release)),
         _post("/pipelines/{name}/approve", page(pipelines.approve)),
@@ -73,16 +95,18 @@ def routes(site: Site, identity: Identity, changes: Changes) -> list[Route | Mou
         _post("/pipelines/{name}/stop", page(pipelines.stop)),
         _post("/pipelines/{name}/transition", page(pipelines.transition)),
         _get("/builds", page(builds.index)),
-        _get("/builds/{build:path}/log", page(logs.live)),
-        _post("/builds/{build:path}/stop", page(builds.stop)),
-        _get("/builds/{build:path}", page(builds.show)),
+        _get("/builds/{build}", page(builds.show)),
+        _get("/builds/{build}/live", page(builds.live_page(changes))),
+        _post("/builds/{build}/stop", page(builds.stop)),
         _get("/repositories", page(repositories.index)),
         _get("/repositories/{name}", page(repositories.show)),
-        _get("/repositories/{name}/tree/{ref}/{path:path}", page(repositories.tree)),
-        _get("/repositories/{name}/commits/{ref:path}", page(repositories.commits)),
+        _get("/repositories/{name}/files/{path:path}", page(repositories.files)),
+        _get("/repositories/{name}/commits", page(repositories.commits)),
         _get("/repositories/{name}/commit/{commit}", page(repositories.commit)),
         _get("/deployments", page(deployments.index)),
         _get("/deployments/{deployment}", page(deployments.show)),
+        _get("/deployments/{deployment}/live", page(live(changes, deployments.looker))),
+        _post("/deployments/{deployment}/stop", page(deployments.stop)),
         _get("/trail", page(trail.index)),
     ]
 

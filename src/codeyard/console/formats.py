@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import html
-import re
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
-_SGR = re.compile(r"\x1b\[([0-9;]*)m")
-_OTHER_ESCAPES = re.compile(r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)|\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
-_COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+from codeyard.console.ansi import ansi, visible
+
+_TONES = {
+    "good": ("succeeded", "success", "approved", "ready"),
+    "bad": ("failed", "failure", "fault", "timedout", "rejected", "faulted", "clienterror"),
+    "busy": ("inprogress", "created", "queued", "pending", "stopping", "baking"),
+    "warn": ("stopped", "superseded", "cancelled", "abandoned", "skipped"),
+}
+_TONE_OF = {word: tone for tone, words in _TONES.items() for word in words}
+_WORDS = {"InProgress": "In progress", "IN_PROGRESS": "In progress", "TIMED_OUT": "Timed out"}
 
 
 def moment(value: datetime.datetime | None) -> Markup:
@@ -20,16 +26,22 @@ def moment(value: datetime.datetime | None) -> Markup:
         return Markup("—")
     exact = value.astimezone(datetime.UTC)
     text = exact.strftime("%b %d, %H:%M:%S")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact.isoformat(), exact.isoformat(), text)
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact.isoformat(), text)
 
 
 def duration(seconds: float | None) -> str:
-    """1.2 s, 3 min 4 s."""
+    """0.4 s, 12 s, 3 min 4 s, 2 h 5 min."""
     if seconds is None:
         return ""
     if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def between(start: datetime.datetime | None, end: datetime.datetime | None) -> str:
+    """How long from one moment to the other, where both are known."""
+    return duration((end - start).total_seconds()) if start and end else ""
 
 
 def short(value: str | None) -> str:
@@ -37,52 +49,48 @@ def short(value: str | None) -> str:
     return (value or "")[:8]
 
 
+def first_line(text: str | None) -> str:
+    """A message's first line."""
+    return visible((text or "").split("\n", 1)[0])
+
+
+def who(arn: str | None) -> str:
+    """The name at the end of an ARN."""
+    return (arn or "").rpartition("/")[2]
+
+
 def tone(status: str | None) -> str:
-    """The colour class of a status: good, bad, busy, wait or idle."""
-    word = (status or "").lower().replace("_", "")
-    if word in ("succeeded", "success", "approved"):
-        return "good"
-    if word in ("failed", "fault", "timedout", "rejected", "faulted"):
-        return "bad"
-    if word in ("inprogress", "created", "queued", "pending", "stopping"):
-        return "busy"
-    return "idle"
+    """The colour class of a status: good, bad, busy, warn or idle."""
+    return _TONE_OF.get((status or "").lower().replace("_", "").replace(" ", ""), "idle")
 
 
-def ansi(text: str) -> Markup:
-    """A log line with its colours; every other escape is dropped, everything else is escaped."""
-    parts, open_spans = [], 0
-    position = 0
-    for match in _SGR.finditer(text):
-        parts.append(_plain(text[position : match.start()]))
-        classes = _classes(match.group(1))
-        if not classes:
-            parts.append("</span>" * open_spans)
-            open_spans = 0
-        else:
-            parts.append(f'<span class="{classes}">')
-            open_spans += 1
-        position = match.end()
-    parts.append(_plain(text[position:]))
-    return Markup("".join(parts) + "</span>" * open_spans)  # every part is escaped above
+def words(status: str | None) -> str:
+    """A status for people."""
+    status = status or "Not run yet"
+    return _WORDS.get(status, status.capitalize().replace("_", " ") if status.isupper() else status)
 
 
-def _plain(text: str) -> str:
-    visible = _OTHER_ESCAPES.sub("", text)
-    return html.escape("".join(c for c in visible if c >= " " or c in "\t\n"))
+def in_path(text: str) -> str:
+    """The text as part of a URL's path; a file's own slashes stay."""
+    return quote(text, safe="/:@")
 
 
-def _classes(codes: str) -> str:
-    names = []
-    for code in codes.split(";"):
-        number = int(code) if code.isdigit() and len(code) < 4 else 0
-        if number == 1:
-            names.append("a-bold")
-        elif 30 <= number <= 37:
-            names.append(f"a-{_COLOURS[number - 30]}")
-        elif 90 <= number <= 97:
-            names.append(f"a-{_COLOURS[number - 90]}")
-    return " ".join(names)
+def in_query(text: str) -> str:
+    """The text as a value in a URL's query."""
+    return quote(text, safe="")
 
 
-FILTERS: dict[str, Any] = {"moment": moment, "duration": duration, "short": short, "tone": tone, "ansi": ansi}
+FILTERS: dict[str, Any] = {
+    "moment": moment,
+    "duration": duration,
+    "between": between,
+    "short": short,
+    "first_line": first_line,
+    "who": who,
+    "tone": tone,
+    "words": words,
+    "ansi": ansi,
+    "visible": visible,
+    "in_path": in_path,
+    "in_query": in_query,
+}

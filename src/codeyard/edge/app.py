@@ -34,7 +34,7 @@ class Front:
 
     def _door(self, scope: ASGIScope) -> App:
         path = scope["path"]
-        if scope.get("client") is None:  # only a connection over DIR/admin.sock has no address
+        if scope.get("state", {}).get("admin"):  # set by the protocol of DIR/admin.sock alone
             return self._admin
         if self._console is not None and _host(scope) in self._console_hosts:
             return self._console

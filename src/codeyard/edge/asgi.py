@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
@@ -51,33 +52,88 @@ async def bounded_body(receive: Receive, limit: int = MAX_BODY) -> bytes:
     async for chunk in chunks(receive):
         size += len(chunk)
         if size > limit:
-            raise AwsError("RequestEntityTooLargeException", f"The body is larger than {limit} bytes.", status=413)
+            raise too_large(limit)
         parts.append(chunk)
     return b"".join(parts)
 
 
+def too_large(limit: int) -> AwsError:
+    """What a body beyond its bound is answered with."""
+    return AwsError("RequestEntityTooLargeException", f"The body is larger than {limit} bytes.", status=413)
+
+
 async def reply(send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
     """Answer with bytes."""
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    if not any(name == b"content-length" for name, _ in raw) and status not in (204, 304):
-        raw.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.start", "status": status, "headers": _raw(status, headers, len(body))})
     await send({"type": "http.response.body", "body": body})
 
 
-async def reply_stream(
-    send: Send, status: int, headers: Iterable[tuple[str, str]], parts: AsyncIterator[bytes]
+async def reply_then(
+    send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes, rest: Awaitable[object]
 ) -> None:
-    """Answer with a stream; `send` waits while the client does not read."""
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    """Answer with bytes, and end the exchange only after `rest`: the connection closes behind it."""
+    raw = [*_raw(status, headers, len(body)), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": raw})
-    async for part in parts:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await rest
     await send({"type": "http.response.body", "body": b""})
 
 
+def _raw(status: int, headers: Iterable[tuple[str, str]], length: int) -> list[tuple[bytes, bytes]]:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    if status not in (204, 304) and not any(name == b"content-length" for name, _ in raw):
+        raw.append((b"content-length", b"%d" % length))
+    return raw
+
+
+async def reply_stream(
+    send: Send,
+    status: int,
+    headers: Iterable[tuple[str, str]],
+    parts: AsyncIterator[bytes],
+    receive: Receive | None = None,
+) -> None:
+    """Answer with a stream; `send` waits while the client does not read. With `receive`, it ends when the client
+    leaves, even where the next part is long in coming."""
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    if receive is None:
+        await _pump(send, parts)
+        return
+    pump, left = asyncio.ensure_future(_pump(send, parts)), asyncio.ensure_future(gone(receive))
+    try:
+        await asyncio.wait({pump, left}, return_when=asyncio.FIRST_COMPLETED)
+        if pump.done():
+            pump.result()
+    finally:
+        for task in (pump, left):
+            task.cancel()
+        await asyncio.gather(pump, left, return_exceptions=True)
+
+
+async def _pump(send: Send, parts: AsyncIterator[bytes]) -> None:
+    try:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        close = getattr(parts, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def gone(receive: Receive) -> None:
+    """Returns once the client has left (or the answer is complete)."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def from_thread(iterator: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """A blocking iterator as an asynchronous one, each step in a thread."""
+    """A blocking iterator as an asynchronous one, each step in a thread; what it holds is let go at the end."""
     loop = asyncio.get_running_loop()
-    while (part := await loop.run_in_executor(None, next, iterator, None)) is not None:
-        yield part
+    try:
+        while (part := await loop.run_in_executor(None, next, iterator, None)) is not None:
+            yield part
+    finally:
+        with contextlib.suppress(ValueError):  # its last step still runs in the thread: it ends with that
+            getattr(iterator, "close", lambda: None)()

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-from codeyard.contract import ANONYMOUS, AwsError, BlobRange, Follow, Ids, Origin, Principal
-from codeyard.edge.asgi import (
-    MAX_BODY,
-    ASGIScope,
-    Receive,
-    Send,
-    bounded_body,
-    from_thread,
-    head_of,
-    reply,
-    reply_stream,
-)
+from codeyard.contract import AwsError, BlobRange, Follow, Ids, Origin, Principal
+from codeyard.edge.asgi import ASGIScope, Receive, Send, from_thread, head_of, reply, reply_stream, reply_then
+from codeyard.edge.inbound import Inbound
 from codeyard.edge.pools import Pool
+from codeyard.edge.signatures import Signatures
 from codeyard.edge.spool import Spooler
 from codeyard.gateway import Gateway, Invocation
 from codeyard.gateway.ports import Identity
-from codeyard.gateway.rules import is_read
+from codeyard.gateway.rules import is_cheap, is_long_poll, is_read
 from codeyard.storage.blobs import Blobs
-from codeyard.wire import sigv4
 from codeyard.wire.codec import Wire
 from codeyard.wire.http import Head, HttpAnswer
 from codeyard.wire.routing import Route, Router
@@ -32,15 +24,28 @@ from codeyard.wire.routing import Route, Router
 log = logging.getLogger(__name__)
 
 
-class Addresses(Protocol):
-    """How this server is reached."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an operation is carried out: its body spooled or not, on which threads, or at once."""
 
-    def endpoint(self, head: Head) -> str:
-        """The base URL as this client sees it."""
+    streams: bool
+    pool: Pool
+    at_once: bool
+
+
+class Call:
+    """What is known of a request so far; an error is answered in the form of its route."""
+
+    __slots__ = ("head", "inbound", "request_id", "route", "scope")
+
+    def __init__(self, scope: ASGIScope, head: Head, inbound: Inbound, route: Route, request_id: str) -> None:
+        self.scope, self.head, self.inbound = scope, head, inbound
+        self.route, self.request_id = route, request_id
 
 
 class AwsDoor:
-    """An ASGI application for every AWS protocol."""
+    """An ASGI application for every AWS protocol. `at_once` lets cheap reads run on the event loop's thread: where
+    the database is a file, that costs less than a thread's hand-over does."""
 
     def __init__(
         self,
@@ -52,123 +57,121 @@ class AwsDoor:
         blobs: Blobs,
         ids: Ids,
         region: str,
+        at_once: bool = False,
     ) -> None:
-        self._gateway, self._identity, self._wire, self._router = gateway, identity, wire, router
-        self._ids, self._region = ids, region
-        self._spooler = Spooler(blobs)
-        self._blobs = blobs
-        self._reads, self._writes = Pool("read", 8), Pool("write", 32)
+        self._gateway, self._wire, self._router = gateway, wire, router
+        self._ids, self._region, self._at_once = ids, region, at_once
+        self._signatures = Signatures(identity, gateway.clock, router)
+        self._spooler, self._blobs = Spooler(blobs), blobs
+        self._reads, self._writes, self._polls = Pool("read", 8), Pool("write", 32), Pool("poll", 64, waiting=0)
+        self._plans: dict[tuple[str, str], Plan] = {}
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; every AwsError in its protocol's own form, every fault as InternalFailure."""
         head = head_of(scope)
-        request_id = self._ids.uuid()
-        route = self._router.route(head)
+        call = Call(scope, head, Inbound(receive, head), self._router.route(head), self._ids.uuid())
         try:
-            answer = await self._serve(route, head, scope, receive, request_id)
+            answer = await self._serve(call)
         except AwsError as error:
-            answer = self._wire.error(error.members.pop("_route", route), error, request_id)
+            answer = self._wire.error(call.route, error, call.request_id)
         except ConnectionError:
             return
         except Exception:  # a fault of ours must still be an answer, without its trace
-            log.exception("fault at the AWS door, request %s", request_id)
-            fault = AwsError("InternalFailure", f"An internal fault; request id {request_id}.", status=500)
-            answer = self._wire.error(route, fault, request_id)
-        await self._send(answer, send, head.method)
+            log.exception("fault at the AWS door, request %s", call.request_id)
+            fault = AwsError("InternalFailure", f"An internal fault; request id {call.request_id}.", status=500)
+            answer = self._wire.error(call.route, fault, call.request_id)
+        await self._send(answer, call, send)
 
-    async def _serve(self, route: Route, head: Head, scope: ASGIScope, receive: Receive, request_id: str) -> HttpAnswer:
-        signed = sigv4.read(head)
-        principal, key = await self._authenticate(signed, head, route)
-        body = b""
-        streaming = route.operation is not None and self._streams_in(route)
-        if not streaming:
-            body = self._spooler.checked(await bounded_body(receive, MAX_BODY), signed, head, key)
-            if route.operation is None and route.protocol == "query":
-                route = self._router.route_query(route, body)
-        try:
-            if route.operation is None:
-                raise AwsError("UnknownOperationException", "This service has no such operation.", status=404)
-            inv = self._invocation(route, head, scope, principal, signed, request_id, body)
-            if streaming:
-                return await self._stream_in(route, head, inv, receive, signed, key)
-            pool = self._reads if is_read(route.service, route.operation) else self._writes
-            answer = await pool.run(lambda: self._gateway.invoke(inv))
-            return self._wire.answer(route, answer, request_id)
-        except AwsError as error:
-            error.members["_route"] = route
-            raise
+    async def _serve(self, call: Call) -> HttpAnswer:
+        signed, head = self._signatures.read(call.head, call.route)
+        call.head = head
+        principal, key = self._signatures.verify(signed, head, call.route)
+        if call.route.operation is not None and (plan := self._plan(call.route)).streams:
+            return await self._stream_in(call, self._invocation(call, principal, signed, b""), signed, key, plan)
+        body = self._spooler.checked(await call.inbound.whole(), signed, head, key)
+        if call.route.operation is None and call.route.protocol == "query":
+            call.route = self._router.route_query(call.route, body)
+        if call.route.operation is None:
+            raise _unknown(call.route)
+        inv = self._invocation(call, principal, signed, body)
+        return self._wire.answer(call.route, await self._invoke(inv, self._plan(call.route)), call.request_id)
 
-    async def _stream_in(
-        self, route: Route, head: Head, inv: Invocation, receive: Receive, signed: Any, key: bytes
-    ) -> HttpAnswer:
-        admitted = await self._writes.run(lambda: self._gateway.admit(inv))
-        staged = await self._spooler.spool(receive, signed, head, key)
-        params = self._wire.parse(route, head, staged)
-        answer = await self._writes.run(lambda: admitted.run(params))
-        return self._wire.answer(route, answer, inv.request_id)
+    async def _invoke(self, inv: Invocation, plan: Plan) -> dict[str, Any]:
+        if plan.at_once and (answer := self._gateway.invoke_at_once(inv)) is not None:
+            return answer
+        return await plan.pool.run(lambda: self._gateway.invoke(inv))
 
-    async def _authenticate(self, signed: Any, head: Head, route: Route) -> tuple[Principal, bytes]:
-        if signed is None:
-            if route.service != "s3":
-                raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
-            return ANONYMOUS, b""
-        credential = self._identity.credential(signed.access_key, signed.session_token or "")
-        dialect = {"s3": "s3", "query": "query"}.get("s3" if route.service == "s3" else route.protocol, "json")
-        key = sigv4.verify(signed, credential.secret, head, self._gateway.clock.now(), dialect=dialect)
-        return credential.principal, key
+    async def _stream_in(self, call: Call, inv: Invocation, signed: Any, key: bytes, plan: Plan) -> HttpAnswer:
+        admitted = await plan.pool.run(lambda: self._gateway.admit(inv))
+        staged = await self._spooler.spool(call.inbound, signed, call.head, key)
+        params = self._wire.parse(call.route, call.head, staged)
+        answer = await plan.pool.run(lambda: admitted.run(params))
+        return self._wire.answer(call.route, answer, inv.request_id)
 
-    def _invocation(
-        self,
-        route: Route,
-        head: Head,
-        scope: ASGIScope,
-        principal: Principal,
-        signed: Any,
-        request_id: str,
-        body: bytes,
-    ) -> Invocation:
-        client = scope.get("client") or ("127.0.0.1", 0)
-        secure = head.scheme == "https"
-        host = head.headers.get("host", "localhost")
+    def _plan(self, route: Route) -> Plan:
+        place = (route.service, route.operation or "")
+        found = self._plans.get(place)
+        if found is None:
+            pool = self._polls if is_long_poll(*place) else self._reads if is_read(*place) else self._writes
+            found = Plan(self._wire.streams_in(*place), pool, self._at_once and is_cheap(*place))
+            self._plans[place] = found
+        return found
+
+    def _invocation(self, call: Call, principal: Principal, signed: Any, body: bytes) -> Invocation:
+        head, route = call.head, call.route
+        headers = head.headers
         origin = Origin(
-            source_ip=client[0],
-            user_agent=head.headers.get("user-agent", ""),
-            secure=secure,
-            endpoint=f"{head.scheme}://{host}",
-            referer=head.headers.get("referer", ""),
-            protocol=route.protocol,
+            call.scope["client"][0],
+            headers.get("user-agent", ""),
+            head.scheme == "https",
+            f"{head.scheme}://{headers.get('host', 'localhost')}",
+            headers.get("referer", ""),
+            route.protocol,
         )
         region = signed.region if signed is not None and signed.region else self._region
+        params = self._wire.parse(route, head, body)
         return Invocation(
             route.service,
             route.operation or "",
-            self._wire.parse(route, head, body),
+            params,
             principal,
             principal.account,
             region,
-            request_id,
+            call.request_id,
             origin,
         )
 
-    def _streams_in(self, route: Route) -> bool:
-        return self._wire.streams_in(route.service, route.operation or "")
-
-    async def _send(self, answer: HttpAnswer, send: Send, method: str) -> None:
-        body = answer.body
+    async def _send(self, answer: HttpAnswer, call: Call, send: Send) -> None:
+        body, inbound = answer.body, call.inbound
         if isinstance(body, bytes):
-            await reply(send, answer.status, answer.headers, b"" if method == "HEAD" else body)
+            body = b"" if call.head.method == "HEAD" else body
+            if inbound.complete or await inbound.settle():
+                await reply(send, answer.status, answer.headers, body)
+            elif inbound.unsent:
+                await reply(send, answer.status, [*answer.headers, ("connection", "close")], body)
+            else:
+                await reply_then(send, answer.status, answer.headers, body, inbound.linger())
         elif isinstance(body, BlobRange):
             parts = self._blobs.read(body.blob_id, body.start, body.length)
             headers = [*answer.headers, ("content-length", str(body.length))]
-            await reply_stream(send, answer.status, headers, from_thread(iter(parts)))
+            await reply_stream(send, answer.status, headers, from_thread(iter(parts)), inbound.receive)
         elif isinstance(body, Follow):
-            await reply_stream(send, answer.status, answer.headers, _as_iterator(body))
+            await reply_stream(send, answer.status, answer.headers, _as_iterator(body), inbound.receive)
 
     def close(self) -> None:
         """End the pools."""
-        self._reads.close()
-        self._writes.close()
+        for pool in (self._reads, self._writes, self._polls):
+            pool.close()
 
 
 def _as_iterator(body: Follow) -> AsyncIterator[bytes]:
     return body.chunks()
+
+
+def _unknown(route: Route) -> AwsError:
+    """How each family of services says that there is no such operation."""
+    if route.protocol == "rest-xml":
+        return AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", status=405)
+    if route.protocol == "query":
+        return AwsError("InvalidAction", "The action or operation requested is invalid.", status=400)
+    return AwsError("UnknownOperationException", "This service has no such operation.", status=404)

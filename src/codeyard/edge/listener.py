@@ -8,13 +8,18 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from codeyard.edge.protocol import YardProtocol
+
 _TLS_HANDSHAKE = b"\x16"
 _FIRST_BYTE_WITHIN_S = 30.0
+_HANDSHAKE_WITHIN_S = 15.0
+_SWEEP_EVERY_TICKS = 50  # uvicorn ticks ten times a second
 
 
 class Acceptor:
@@ -60,7 +65,8 @@ class Acceptor:
             if not first or (secure and self._tls is None) or (not secure and not self._plain):
                 connection.close()
                 return
-            await loop.connect_accepted_socket(self._make, connection, ssl=self._tls if secure else None)
+            patience = {"ssl_handshake_timeout": _HANDSHAKE_WITHIN_S} if secure else {}
+            await loop.connect_accepted_socket(self._make, connection, ssl=self._tls if secure else None, **patience)
         except (OSError, TimeoutError):
             connection.close()
 
@@ -100,13 +106,24 @@ class YardServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then accept on every (socket, plain HTTP allowed) pair."""
         await self.lifespan.startup()
-        self.servers = [Acceptor(s, self._protocol, self._tls, plain) for s, plain in self._listeners]  # type: ignore[misc]
+        self.servers = [
+            Acceptor(s, partial(self._protocol, s.family == socket.AF_UNIX), self._tls, plain)  # type: ignore[misc]
+            for s, plain in self._listeners
+        ]
         self.started = True
         self._ready()
 
-    def _protocol(self) -> Any:
-        return self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+    async def on_tick(self, counter: int) -> bool:
+        """uvicorn's housekeeping, and ours: heads that never end."""
+        if counter % _SWEEP_EVERY_TICKS == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, YardProtocol):
+                    connection.expire()
+        return await super().on_tick(counter)
+
+    def _protocol(self, admin: bool) -> YardProtocol:
+        return YardProtocol(
+            admin=admin, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
 
 

@@ -6,12 +6,13 @@ import asyncio
 from typing import Any
 
 from codeyard.contract import AwsError, Staged
-from codeyard.edge.asgi import Receive, chunks
+from codeyard.edge.inbound import Inbound
 from codeyard.storage.blobs import Blobs
 from codeyard.wire import chunked
 from codeyard.wire.http import Head
 
 MAX_OBJECT = 5 * 1024**3
+_FRAMING = 64 * 1024**2  # what aws-chunked may add to an object of that size
 _BATCH = 256 * 1024
 _CHECKSUMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
 
@@ -24,26 +25,28 @@ class Spooler:
 
     def checked(self, body: bytes, signed: Any, head: Head, key: bytes) -> bytes:
         """A small body, decoded and compared with its signed hash."""
+        if signed is None or signed.presigned:
+            return body
         decoder = _decoder(signed, head, key)
-        plain = decoder.feed(body)
+        plain: bytes = decoder.feed(body)
         decoder.close()
         return plain
 
-    async def spool(self, receive: Receive, signed: Any, head: Head, key: bytes) -> Staged:
+    async def spool(self, inbound: Inbound, signed: Any, head: Head, key: bytes) -> Staged:
         """A large body as a staged blob; nothing is kept when it breaks off or does not match."""
+        if inbound.declared > MAX_OBJECT + _FRAMING:
+            raise _too_large()
         decoder = _decoder(signed, head, key)
         loop = asyncio.get_running_loop()
         writer = await loop.run_in_executor(None, self._blobs.writer, _digests(head))
         try:
             pending, size, total = [], 0, 0
-            async for chunk in chunks(receive):
+            async for chunk in inbound.chunks():
                 plain = decoder.feed(chunk)
                 pending.append(plain)
                 size, total = size + len(plain), total + len(plain)
                 if total > MAX_OBJECT:
-                    raise AwsError(
-                        "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=400
-                    )
+                    raise _too_large()
                 if size >= _BATCH:
                     await loop.run_in_executor(None, writer.write, b"".join(pending))
                     pending, size = [], 0
@@ -52,6 +55,10 @@ class Spooler:
         except BaseException:
             await loop.run_in_executor(None, writer.abort)
             raise
+
+
+def _too_large() -> AwsError:
+    return AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=400)
 
 
 def _finish(writer: Any, rest: bytes, trailers: dict[str, str]) -> Staged:

@@ -34,6 +34,11 @@ class Auditor:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
 
+    @property
+    def full(self) -> bool:
+        """Whether the next read's record would have to wait for the store."""
+        return len(self._waiting) >= self._bound - 1
+
     def now(self, make: Make) -> None:
         """Make one record durable before returning."""
         record = make()

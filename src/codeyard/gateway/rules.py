@@ -1,4 +1,4 @@
-"""The gateway's three tables: what needs no permission, what is a read, what is no management event."""
+"""The gateway's tables: what needs no permission, is a read, is no management event, waits long, or is cheap."""
 
 from __future__ import annotations
 
@@ -62,6 +62,38 @@ DATA_EVENTS: dict[str, frozenset[str]] = {
     "codepipeline": frozenset({"PollForJobs", "PollForThirdPartyJobs"}),
 }
 
+# Operations that wait for work to come: they have threads of their own, so that no read stands behind them.
+LONG_POLLS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("codeyard-runner", "ClaimJob"),
+        ("codeyard-runner", "Heartbeat"),
+        ("codedeploy-commands", "PollHostCommand"),
+        ("codepipeline", "PollForJobs"),
+        ("codepipeline", "PollForThirdPartyJobs"),
+    }
+)
+
+# Reads of one or two rows, without a git object, blob or other service: cheaper than handing them to a thread.
+CHEAP_READS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("sts", "GetCallerIdentity"),
+        ("codecommit", "GetRepository"),
+        ("codecommit", "BatchGetRepositories"),
+        ("codebuild", "BatchGetProjects"),
+        ("codepipeline", "GetPipeline"),
+        ("codedeploy", "GetApplication"),
+        ("codedeploy", "GetDeploymentGroup"),
+        ("codedeploy", "GetDeployment"),
+        ("events", "DescribeRule"),
+        ("sns", "GetTopicAttributes"),
+        ("ssm", "GetParameter"),
+        ("iam", "GetUser"),
+        ("iam", "GetRole"),
+        ("s3", "HeadBucket"),
+        ("s3", "HeadObject"),
+    }
+)
+
 
 def is_read(service: str, operation: str) -> bool:
     """Whether the trail calls the operation readOnly."""
@@ -73,3 +105,13 @@ def is_read(service: str, operation: str) -> bool:
 def is_data_event(service: str, operation: str) -> bool:
     """Whether a success of the operation stays off the trail of management events."""
     return operation in DATA_EVENTS.get(service, ())
+
+
+def is_long_poll(service: str, operation: str) -> bool:
+    """Whether the operation waits for something to come."""
+    return (service, operation) in LONG_POLLS
+
+
+def is_cheap(service: str, operation: str) -> bool:
+    """Whether the operation may run where nothing may wait: on the event loop's thread."""
+    return (service, operation) in CHEAP_READS

@@ -1,21 +1,25 @@
-"""Signed calls to the server over kept connections, and patience while it is away."""
+"""Signed calls over kept connections: as the runner itself, and as a build's own session."""
 
 from __future__ import annotations
 
 import base64
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 from codeyard.wire import sigv4
 
-_TARGET = "CodeyardRunner_20261101"
-_PATIENCE_S = 55.0
+_TARGETS = {"codeyard-runner": "CodeyardRunner_20261101", "ssm": "AmazonSSM", "secretsmanager": "secretsmanager"}
+_CHUNK = 1 << 20
+AWAY = (OSError, http.client.HTTPException)
 
 
 class Refused(Exception):
@@ -26,51 +30,120 @@ class Refused(Exception):
         self.status, self.code, self.message = status, code, message
 
 
+@dataclass(frozen=True, slots=True)
 class Keys:
-    """Credentials of a caller."""
+    """Credentials of a caller. `expires` is the wire's own words."""
 
-    def __init__(self, access_key: str, secret: str, token: str = "") -> None:
-        self.access_key, self.secret, self.token = access_key, secret, token
+    access_key: str
+    secret: str
+    token: str = ""
+    expires: Any = ""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Keys:
+        """From STS's Credentials as they came over the wire."""
+        return cls(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the server is. `host` is what it is called, for signatures of git."""
+
+    endpoint: str
+    region: str
+    ca: str = ""
+
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        """A connection to it, not yet open."""
+        url = urlsplit(self.endpoint)
+        if url.scheme == "https":
+            context = ssl.create_default_context(cafile=self.ca or None)
+            return http.client.HTTPSConnection(url.hostname or "", url.port, timeout=timeout, context=context)
+        return http.client.HTTPConnection(url.hostname or "", url.port, timeout=timeout)
+
+    def dial(self, timeout: float = 60) -> socket.socket:
+        """An open socket to it, TLS done where it wants TLS."""
+        connection = self.connect(timeout)
+        connection.connect()
+        sock: socket.socket = connection.sock
+        return sock
 
 
 class Server:
-    """One caller's view of the server. Connections are kept per thread."""
+    """One caller's view of the server; connections are kept per thread."""
 
-    def __init__(self, endpoint: str, keys: Keys, region: str, ca: str = "") -> None:
-        self.endpoint, self.keys, self.region = endpoint.rstrip("/"), keys, region
-        self._ca = ca
+    def __init__(self, place: Place, keys: Keys) -> None:
+        self.place, self.keys = place, keys
         self._local = threading.local()
 
-    def runner(
-        self, operation: str, params: Mapping[str, Any], *, patient: bool = True, timeout: float = 30
-    ) -> dict[str, Any]:
-        """Call the runner protocol; while the server is away, try again for as long as the lease may last."""
-        body = json.dumps({k: _plain(v) for k, v in params.items()}).encode()
-        headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{_TARGET}.{operation}"}
-        deadline = time.monotonic() + (_PATIENCE_S if patient else 0)
-        while True:
-            try:
-                status, _, answer = self.request("POST", "/", headers, body, "codeyard-runner", timeout=timeout)
-            except (OSError, http.client.HTTPException):
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(0.2)
-                continue
-            if status == 200:
-                return json.loads(answer or b"{}") or {}
-            error = _error(status, answer)
-            if status < 500 or time.monotonic() >= deadline:
-                raise error
-            time.sleep(0.2)
+    def call(self, service: str, operation: str, params: Mapping[str, Any], timeout: float = 30) -> dict[str, Any]:
+        """Call an operation of a JSON service; Refused, or OSError/HTTPException while the server is away."""
+        body = json.dumps(params, default=_plain).encode()
+        headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{_TARGETS[service]}.{operation}"}
+        status, _, answer = self.request("POST", "/", headers, body, service, timeout)
+        if status != 200:
+            raise _error(status, answer)
+        found: dict[str, Any] = json.loads(answer or b"{}")
+        return found
 
     def request(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, service: str, *, timeout: float = 60
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, service: str, timeout: float = 60
     ) -> tuple[int, dict[str, str], bytes]:
-        """One signed request; status, headers, body."""
+        """One signed request; status, headers, body. A kept connection that was closed meanwhile is opened again."""
         signed = self._signed(method, path, headers, body, service)
+        kept = getattr(self._local, "connection", None) is not None
+        try:
+            return self._once(method, path, body, signed, timeout)
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            if not kept:
+                raise
+            return self._once(method, path, body, signed, timeout)
+
+    def download(self, bucket: str, key: str, version: str, out: IO[bytes]) -> dict[str, str]:
+        """GET an object into a file; its headers."""
+        path = _object(bucket, key) + (f"?versionId={quote(version, safe='')}" if version else "")
+        signed = self._signed("GET", path, {}, b"", "s3")
+        connection = self.place.connect(300)
+        try:
+            connection.request("GET", path, None, signed)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise _error(response.status, response.read(65536))
+            while chunk := response.read(_CHUNK):
+                out.write(chunk)
+            return {name.lower(): value for name, value in response.getheaders()}
+        finally:
+            connection.close()
+
+    def upload(self, bucket: str, key: str, file: IO[bytes], size: int, headers: Mapping[str, str]) -> None:
+        """PUT an object from a file of a known size."""
+        path = _object(bucket, key)
+        given = {**headers, "content-length": str(size)}
+        signed = self._signed("PUT", path, given, b"", "s3", "UNSIGNED-PAYLOAD")
+        connection = self.place.connect(300)
+        try:
+            connection.request("PUT", path, file, signed)
+            response = connection.getresponse()
+            answer = response.read(65536)
+            if response.status != 200:
+                raise _error(response.status, answer)
+        finally:
+            connection.close()
+
+    def git_password(self, path: str) -> tuple[str, str]:
+        """User name and password for git over HTTP, signed as AWS's credential helpers sign."""
+        now = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        host = urlsplit(self.place.endpoint).netloc
+        signature = sigv4.git_signature(self.keys.secret, path, host, self.place.region, now)
+        user = f"{self.keys.access_key}%{self.keys.token}" if self.keys.token else self.keys.access_key
+        return user, f"{now}Z{signature}"
+
+    def _once(
+        self, method: str, path: str, body: bytes, signed: Mapping[str, str], timeout: float
+    ) -> tuple[int, dict[str, str], bytes]:
         connection = self._connection(timeout)
         try:
-            connection.request(method, path, body, signed)
+            connection.request(method, path, body, dict(signed))
             response = connection.getresponse()
             return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
         except BaseException:
@@ -78,87 +151,72 @@ class Server:
             self._local.connection = None
             raise
 
-    def download(self, bucket: str, key: str, version: str, out: IO[bytes]) -> dict[str, str]:
-        """GET an object into a file; its headers."""
-        path = f"/{quote(bucket)}/{quote(key)}" + (f"?versionId={quote(version, safe='')}" if version else "")
-        signed = self._signed("GET", path, {}, b"", "s3")
-        connection = self._connection(300)
-        try:
-            connection.request("GET", path, None, signed)
-            response = connection.getresponse()
-            if response.status != 200:
-                raise _error(response.status, response.read())
-            while chunk := response.read(1 << 20):
-                out.write(chunk)
-            return {k.lower(): v for k, v in response.getheaders()}
-        except BaseException:
-            connection.close()
-            self._local.connection = None
-            raise
-
-    def upload(self, bucket: str, key: str, file: IO[bytes], size: int, headers: Mapping[str, str]) -> None:
-        """PUT an object from a file."""
-        path = f"/{quote(bucket)}/{quote(key)}"
-        more = {**headers, "content-length": str(size)}
-        signed = self._signed("PUT", path, more, b"", "s3", payload="UNSIGNED-PAYLOAD")
-        connection = self._connection(300)
-        connection.request("PUT", path, file, signed)
-        response = connection.getresponse()
-        answer = response.read()
-        if response.status != 200:
-            raise _error(response.status, answer)
-
-    def git_password(self, path: str) -> tuple[str, str]:
-        """User name and password for git over HTTP, signed as AWS's credential helpers sign."""
-        now = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        host = urlsplit(self.endpoint).netloc
-        signature = sigv4.git_signature(self.keys.secret, path, host, self.region, now)
-        user = f"{self.keys.access_key}%{self.keys.token}" if self.keys.token else self.keys.access_key
-        return user, f"{now}Z{signature}"
+    def _connection(self, timeout: float) -> http.client.HTTPConnection:
+        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = self.place.connect(timeout)
+            found.connect()
+            found.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if found.sock is not None:
+            found.sock.settimeout(timeout)
+        return found
 
     def _signed(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, service: str, payload: str = ""
     ) -> dict[str, str]:
         return sigv4.sign(
             method,
-            self.endpoint + path,
+            self.place.endpoint + path,
             headers,
             body,
             access_key=self.keys.access_key,
             secret=self.keys.secret,
             token=self.keys.token,
-            region=self.region,
+            region=self.place.region,
             service=service,
             now_us=time.time_ns() // 1000,
             payload_hash=payload,
         )
 
-    def _connection(self, timeout: float) -> http.client.HTTPConnection:
-        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if found is None:
-            url = urlsplit(self.endpoint)
-            if url.scheme == "https":
-                context = ssl.create_default_context(cafile=self._ca or None)
-                found = http.client.HTTPSConnection(url.hostname or "", url.port, context=context)
-            else:
-                found = http.client.HTTPConnection(url.hostname or "", url.port)
-            self._local.connection = found
-        found.timeout = timeout
-        if found.sock is not None:
-            found.sock.settimeout(timeout)
-        return found
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The runner's file: it is read again whenever the server is away or refuses the keys, which a restart renews."""
+
+    place: Place
+    keys: Keys
+    work: Path
+    name: str
+    token: str
+    capacity: int
+
+    @classmethod
+    def read(cls, path: Path) -> Configuration:
+        """The file as it stands."""
+        found = json.loads(path.read_text())
+        return cls(
+            Place(str(found["endpoint"]).rstrip("/"), found["region"], found.get("ca") or ""),
+            Keys(found["access_key_id"], found["secret_access_key"]),
+            Path(found.get("work") or found["work_dir"]),
+            found.get("name") or "local",
+            found.get("token") or "",
+            int(found.get("capacity", 20)),
+        )
+
+
+def _object(bucket: str, key: str) -> str:
+    return f"/{quote(bucket, safe='-_.~')}/{quote(key, safe='/-_.~')}"
 
 
 def _plain(value: Any) -> Any:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _error(status: int, body: bytes) -> Refused:
     """An error of either form: JSON, or S3's XML."""
     text = body.decode("utf-8", "replace")
     if text.lstrip().startswith("<"):
-        code, message = _between(text, "Code"), _between(text, "Message")
-        return Refused(status, code or str(status), message)
+        return Refused(status, _between(text, "Code") or str(status), _between(text, "Message"))
     try:
         found = json.loads(text or "{}")
     except ValueError:

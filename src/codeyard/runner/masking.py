@@ -1,4 +1,4 @@
-"""Secrets in the log become ***: whole, line by line, and in the encodings that tools print them in."""
+"""Secrets in the log become ***: whole, line by line, and in the encodings that tools print them in. Pure."""
 
 from __future__ import annotations
 
@@ -6,35 +6,42 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
-_SHORTEST = 4
 STARS = b"***"
+_SHORTEST, _SHORTEST_PART = 3, 6
 
 
 def forms(secret: str) -> set[bytes]:
     """Every form of a secret that is looked for."""
-    found = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], *secret.splitlines()}
-    raw = secret.encode()
-    shapes = {text.encode() for text in found}
+    whole = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    whole |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    found = {text.encode() for text in whole if len(text) >= _SHORTEST}
+    found |= {line.strip().encode() for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_PART}
+    return found | _encoded(secret.encode())
+
+
+def _encoded(raw: bytes) -> set[bytes]:
+    """What of the secret's base64 does not depend on its neighbours, for the three places it may begin at."""
+    found = set()
     for shift in range(3):
-        encoded = base64.b64encode(b"\0" * shift + raw)
-        skip = (0, 2, 3)[shift]
-        tail = (len(raw) + shift) % 3
-        core = encoded[skip : len(encoded) - (0, 3, 2)[tail] - (0, 0, 0)[tail]]
-        shapes.add(core.rstrip(b"="))
-    return {shape for shape in shapes if len(shape) >= _SHORTEST}
+        padded = b"\0" * shift + raw
+        text = base64.b64encode(padded)
+        first = (shift * 8 + 5) // 6
+        last = len(padded) * 8 // 6
+        core = text[first:last]
+        found |= {core, core.replace(b"+", b"-").replace(b"/", b"_")}
+    return {core for core in found if len(core) >= _SHORTEST_PART}
 
 
 class Mask:
     """Masks a stream; holds back what might be the beginning of a secret at a chunk's edge."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self._held = b""
-        self._longest = 0
-        self._pattern: re.Pattern[bytes] | None = None
         self._secrets: set[bytes] = set()
-        self.add(secrets)
+        self._pattern: re.Pattern[bytes] | None = None
+        self._longest = 0
 
     def add(self, secrets: Iterable[str]) -> None:
         """Look for these, too."""
@@ -42,7 +49,7 @@ class Mask:
             self._secrets |= forms(secret)
         if self._secrets:
             ordered = sorted(self._secrets, key=len, reverse=True)
-            self._pattern = re.compile(b"|".join(re.escape(s) for s in ordered))
+            self._pattern = re.compile(b"|".join(re.escape(one) for one in ordered))
             self._longest = len(ordered[0])
 
     def feed(self, data: bytes) -> bytes:
@@ -54,15 +61,20 @@ class Mask:
         self._held = text[len(text) - keep :] if keep else b""
         return text[: len(text) - keep]
 
+    def whole(self, data: bytes) -> bytes:
+        """A text that stands alone."""
+        return data if self._pattern is None else self._pattern.sub(STARS, data)
+
     def flush(self) -> bytes:
-        """What was held back."""
+        """What was held back; the stream is over."""
         held, self._held = self._held, b""
         return held
 
     def _edge(self, text: bytes) -> int:
         """How many bytes at the end could begin a secret."""
-        for length in range(min(self._longest - 1, len(text)), 0, -1):
-            tail = text[-length:]
-            if any(secret.startswith(tail) for secret in self._secrets):
-                return length
+        tail = text[-(self._longest - 1) :] if self._longest > 1 else b""
+        for start in range(len(tail)):
+            rest = tail[start:]
+            if any(secret.startswith(rest) for secret in self._secrets):
+                return len(rest)
         return 0

@@ -1,93 +1,109 @@
-"""One shell for all commands of a build, inside the sandbox: a driver script, and the builder's side of it.
+"""One shell for all commands of a build, inside the sandbox: its driver, and the builder's side of the two pipes.
 
-A command is a file that the shell sources, so `cd`, exports and functions survive. When a command ends the shell
-(`exit 1`, `set -e`), its variables and folder are saved and the next command runs in a new shell that has them.
+A command goes down the command pipe as one line; its status comes back on the status pipe. Commands see neither pipe.
+When a command ends its shell (`exit 1`, `set -e`), folder, exports and functions are saved, and a new shell has them.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from pathlib import Path
 
-INSIDE = "/codebuild/control"
-_DRIVER = r"""
-control={control}
-exec 3<"$control/in" 4>"$control/out"
-while read -r number <&3; do
-  [ "$number" = end ] && break
-  rm -f "$control/done"
-  {shell} "$control/session.sh" "$number"
-  status=$?
-  [ -e "$control/done" ] && break
-  read -r number <"$control/current"
-  printf '%s %s\n' "$number" "$status" >&4
-done
-"""
-_SESSION = r"""
-__control={control}
-[ -r "$__control/state" ] && . "$__control/state"
-__first=$1
-__save() {{ __status=$?; trap - EXIT
-  {{ export -p; printf 'cd %s 2>/dev/null || :\n' "$(__quote "$PWD")"; }} >"$__control/state.new" \
-  && mv "$__control/state.new" "$__control/state"; exit $__status; }}
-__quote() {{ printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }}
-trap __save EXIT
-__number=$__first
+_DRIVER = """
 while :; do
-  printf '%s\n' "$__number" >"$__control/current"
-  . "$__control/$__number.sh" </dev/null 3<&- 4>&-
-  printf '%s %s\n' "$__number" "$?" >&4
-  read -r __number <&3 || break
-  [ "$__number" = end ] && break
+  "$1" -c "$2" codebuild
+  echo $? >&{status}
 done
-: >"$__control/done"
 """
+_SESSION = """
+[ -r {state} ] && . {state}
+__codebuild_save() {{
+  __codebuild_status=$?
+  trap - EXIT
+  {{
+    if [ -n "$BASH_VERSION" ]; then declare -f; fi
+    export -p
+    printf "cd '%s'\\n" "$(pwd | sed "s/'/'\\\\\\\\''/g")"
+  }} >{state} 2>/dev/null
+  exit $__codebuild_status
+}}
+trap __codebuild_save EXIT
+while IFS= read -r __codebuild_line <&{command}; do
+  case $__codebuild_line in
+  Q*) eval "$(printf '%b' "${{__codebuild_line#Q}}")" </dev/null {command}<&- ;;
+  *) eval "$(printf '%b' "${{__codebuild_line#C}}")" </dev/null {command}<&- {status}>&- ;;
+  esac
+  echo $? >&{status}
+done
+trap - EXIT
+kill -9 $PPID $$
+"""
+_PLAIN = re.compile(rb"(\d{1,3})\n")
+_ANSWER = re.compile(rb"(.*)\0(\d{1,3})\n", re.DOTALL)
+_MOST = 1 << 20
+_STATE = ".codebuild-state"
 
 
 class Shell:
-    """Writes commands into the control folder and reads their statuses."""
+    """The pipes of a build's shell. Low numbers, since a plain `sh` knows one digit only."""
 
-    def __init__(self, control: Path, shell: str) -> None:
-        self._control, self._number = control, 0
-        (control / "driver.sh").write_text(_DRIVER.format(control=INSIDE, shell=shell))
-        (control / "session.sh").write_text(_SESSION.format(control=INSIDE))
-        for name in ("in", "out"):
-            os.mkfifo(control / name, 0o666)
-            os.chmod(control / name, 0o666)
-        # Opened for reading and writing, so that neither side blocks or sees an end while the other is away.
-        self._in = os.open(control / "in", os.O_RDWR | os.O_CLOEXEC)
-        self._out = os.open(control / "out", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    COMMAND, STATUS = 9, 8
 
-    @property
-    def command(self) -> list[str]:
+    def __init__(self, shell: str, state_folder: str) -> None:
+        self._shell, self._state = shell, f"{state_folder}/{_STATE}"
+        self._pending = b""
+
+    def open(self, command: int, status: int) -> None:
+        """Take our ends of the pipes: where commands are written and statuses are read."""
+        self._in, self.statuses = command, status
+        os.set_blocking(self.statuses, False)
+
+    def argv(self) -> list[str]:
         """What the sandbox runs."""
-        return ["/bin/sh", f"{INSIDE}/driver.sh"]
+        numbers = {"command": self.COMMAND, "status": self.STATUS, "state": shlex.quote(self._state)}
+        return ["/bin/sh", "-c", _DRIVER.format(**numbers), "codebuild", self._shell, _SESSION.format(**numbers)]
 
-    @property
-    def statuses(self) -> int:
-        """The descriptor on which `N STATUS` lines arrive."""
-        return self._out
+    def send(self, text: str, *, ask: bool = False) -> None:
+        """Run a command; with `ask` it may answer on the status pipe, its answer ended by a NUL."""
+        line = text.replace("\\", "\\0134").replace("\n", "\\0012")
+        data = (("Q" if ask else "C") + line + "\n").encode("utf-8", "surrogateescape").replace(b"\0", b"")
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._in, view) :]
 
-    def send(self, text: str) -> int:
-        """Have the shell run a command; its number."""
-        self._number += 1
-        path = self._control / f"{self._number}.sh"
-        path.write_text(text + "\n")
-        path.chmod(0o644)
-        os.write(self._in, f"{self._number}\n".encode())
-        return self._number
+    def status(self, *, ask: bool = False) -> tuple[int, bytes] | None:
+        """The status of the command that was sent, with its answer; None while it runs. EOFError: the shell is gone."""
+        try:
+            data = os.read(self.statuses, 65536)
+        except BlockingIOError:
+            return None
+        if not data:
+            raise EOFError("the shell of the build is gone")
+        self._pending = (self._pending + data)[-_MOST:]
+        found = (_ANSWER if ask else _PLAIN).search(self._pending)
+        if found is None:
+            return None
+        self._pending = self._pending[found.end() :]
+        return (int(found[2]), found[1]) if ask else (int(found[1]), b"")
 
-    def end(self) -> None:
-        """Let the shell finish."""
-        os.write(self._in, b"end\n")
-
-    def close(self) -> None:
-        """Give the descriptors back."""
-        os.close(self._in)
-        os.close(self._out)
+    def forget(self) -> None:
+        """Drop answers that nobody waits for."""
+        self._pending = b""
 
 
-def assignment(name: str, value: str) -> str:
-    """A line that exports a variable, whatever its value holds."""
-    return f"export {name}={shlex.quote(value)}"
+def exports(variables: dict[str, str]) -> str:
+    """Lines that export variables, whatever their values hold; names that no shell takes are left out."""
+    names = [name for name in variables if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)]
+    return "\n".join(f"export {name}={shlex.quote(variables[name].replace(chr(0), ''))}" for name in names)
+
+
+def question(names: list[str]) -> str:
+    """A command that answers with the values of variables, each ended by a NUL."""
+    asked = [f"printf '%s\\0' \"${{{name}-}}\" >&{Shell.STATUS}" for name in names]
+    return "; ".join([*asked, ":"])
+
+
+def expanded(text: str) -> str:
+    """A command that answers with a text as the shell expands it in double quotes."""
+    return f"printf '%s\\0' \"{text}\" >&{Shell.STATUS}"

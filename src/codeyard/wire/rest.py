@@ -178,6 +178,7 @@ def answer_writer(
         if m.serialization.get("location") == "headers"
     ]
     statuses = [n for n, m in shape.members.items() if m.serialization.get("location") == "statusCode"]
+    ranged = next((name for name, header, _ in headers if header == "Content-Range"), "")
     payload = shape.serialization.get("payload")
     in_body = payload is None and any(is_member(member) for member in shape.members.values())
 
@@ -188,6 +189,8 @@ def answer_writer(
         code = next((answer[name] for name in statuses if answer.get(name) is not None), status)
         if code in (204, 304):
             return code, out, b""
+        if ranged and code == 200 and answer.get(ranged) is not None:
+            code = 206
         if payload is not None:
             body, kind = _write_payload(shape.members[payload], answer.get(payload), content_type, write_payload)
         elif in_body and write_body is not None:

@@ -75,6 +75,15 @@ class Router:
         name = found.group(1).decode() if found else ""
         return replace(route, operation=name) if self._knows(route.service, name) else route
 
+    def named_by_host(self, head: Head) -> tuple[str, str] | None:
+        """(service, region or "") of a host that names a service, such as sts.us-east-1.localhost; else None."""
+        found = self._known_host(head)
+        return None if found is None or self.bucket_of_host(head) is not None else found
+
+    def bucket_of_host(self, head: Head) -> str | None:
+        """The bucket that the host names, if it names one."""
+        return self._virtual_bucket(head)
+
     def _dispatch(self, head: Head, service: str) -> _Found:
         target = head.headers.get("x-amz-target")
         if target is not None and service != "s3":

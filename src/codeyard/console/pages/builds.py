@@ -3,76 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response
 
+from codeyard.console.ansi import ansi
 from codeyard.console.changes import QUIET, Changes, event
-from codeyard.console.formats import ansi
-from codeyard.console.web import HEADERS, Visit
+from codeyard.console.live import Page, looks, stream
+from codeyard.console.web import Visit, go
 from codeyard.contract import AwsError
 
 BUILDS = "codebuild"
 _PAGE = 50
+_FIRST_LINES = 2000
 
 
 async def index(visit: Visit) -> Response:
     """The latest builds."""
-    listed = await visit.call(BUILDS, "ListBuilds", sortOrder="DESCENDING")
+    params = {"nextToken": visit.query("next")} if visit.query("next") else {}
+    listed = await visit.call(BUILDS, "ListBuilds", sortOrder="DESCENDING", **params)
     ids = listed["ids"][:_PAGE]
     found = (await visit.call(BUILDS, "BatchGetBuilds", ids=ids))["builds"] if ids else []
+    found.sort(key=lambda build: ids.index(build["id"]))
     return visit.render("builds/index.html", builds=found)
 
 
 async def show(visit: Visit) -> Response:
-    """One build: phases with times and contexts, environment, artifacts, log."""
-    return visit.render("builds/show.html", build=await _build(visit))
+    """One build: phases with times and contexts, and its log, which goes on live where the page ends."""
+    build = await _build(visit)
+    after = visit.query("after")
+    lines, onward = await _lines(visit, build, after, limit=_FIRST_LINES)
+    return visit.render("builds/show.html", build=build, lines=lines, after=after, onward=onward)
 
 
 async def stop(visit: Visit) -> Response:
     """Stop a running build."""
     await visit.call(BUILDS, "StopBuild", id=visit.path("build"))
-    return RedirectResponse(f"/builds/{visit.path('build')}", 303, HEADERS)
+    return go(f"/builds/{visit.path('build')}")
 
 
-class Logs:
-    """The log as server-sent events. The event id is CloudWatch Logs' forward token, so a broken line resumes."""
+def live_page(changes: Changes) -> Page:
+    """The phases and the log as server-sent events.
 
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
+    A log event's id is CloudWatch Logs' token of what follows it, so a broken line resumes where it broke.
+    """
 
-    async def live(self, visit: Visit) -> Response:
-        """Follow a build's log from the last event id that the browser saw."""
-        build = await _build(visit)
-        return StreamingResponse(self._events(visit, build), 200, {**HEADERS, "content-type": "text/event-stream"})
+    async def page(visit: Visit) -> Response:
+        return stream(_events(changes, visit, await _build(visit)))
 
-    async def _events(self, visit: Visit, build: dict[str, Any]) -> AsyncIterator[bytes]:
-        token = visit.request.headers.get("last-event-id", "")
-        async for changed in self._changes.watch():
+    return page
+
+
+async def _events(changes: Changes, visit: Visit, build: dict[str, Any]) -> AsyncIterator[bytes]:
+    token = visit.request.headers.get("last-event-id") or visit.query("after")
+    shown = ""
+    async with aclosing(looks(changes, visit)) as watched:  # type: ignore[type-var]
+        async for changed in watched:
+            # Whether it ended is read before the log: what was written up to the end is shown before the end is told.
+            try:
+                build = await _build(visit)
+            except AwsError:  # deleted, or no longer allowed
+                return
+            async with aclosing(_log(visit, build, token)) as pages:  # type: ignore[type-var]
+                async for token, told in pages:
+                    yield told
+            head = visit.fragment("builds/head.html", build=build)
+            if head != shown:
+                shown = head
+                yield event(head, name="head")
             if not changed:
                 yield QUIET
-                continue
-            ended = (await _build(visit)).get("buildComplete", False)
-            while True:
-                lines, onward = await _lines(visit, build.get("logs", {}), token)
-                if lines:
-                    yield event("\n".join(str(ansi(line)) for line in lines), id=onward, name="lines")
-                if not lines or onward == token:
-                    break
-                token = onward
-            if ended:
+            if build.get("buildComplete") and not changed:
                 yield event("ended", name="ended")
                 return
 
 
-async def _lines(visit: Visit, logs: dict[str, Any], token: str) -> tuple[list[str], str]:
-    params = {"logGroupName": logs.get("groupName", ""), "logStreamName": logs.get("streamName", "")}
+async def _log(visit: Visit, build: dict[str, Any], token: str) -> AsyncIterator[tuple[str, bytes]]:
+    """What follows the token, page by page: (the token after it, the event)."""
+    while True:
+        lines, onward = await _lines(visit, build, token)
+        if not lines or onward == token:
+            return
+        token = onward
+        yield token, event("\n".join(ansi(line) for line in lines), id=token, name="lines")
+
+
+async def _lines(visit: Visit, build: dict[str, Any], token: str, limit: int = 10_000) -> tuple[list[str], str]:
+    logs = build.get("logs", {})
+    params: dict[str, Any] = {"logGroupName": logs.get("groupName", ""), "logStreamName": logs.get("streamName", "")}
     if token:
         params["nextToken"] = token
-    page = await visit.ask("logs", "GetLogEvents", startFromHead=True, **params)
+    page = await visit.ask("logs", "GetLogEvents", startFromHead=True, limit=limit, **params)
     if isinstance(page, AwsError):
         return [], token
-    return [e["message"].rstrip("\r\n") for e in page["events"]], page["nextForwardToken"]
+    return [e["message"].removesuffix("\n") for e in page["events"]], page["nextForwardToken"]
 
 
 async def _build(visit: Visit) -> dict[str, Any]:

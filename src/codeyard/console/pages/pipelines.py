@@ -2,73 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
 from typing import Any
 
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response
 
-from codeyard.console.changes import QUIET, Changes, event
-from codeyard.console.web import HEADERS, Visit
+from codeyard.console.live import Look, Parts
+from codeyard.console.pages.graph import head_of, stages_of
+from codeyard.console.web import Visit, go
 from codeyard.contract import AwsError
 
 PIPELINES = "codepipeline"
+_HISTORY = 15
+_LISTED = 25
 
 
 async def index(visit: Visit) -> Response:
-    """Every pipeline with its latest execution."""
-    listed = await visit.call(PIPELINES, "ListPipelines")
-    rows = []
-    for found in listed["pipelines"]:
-        latest = await visit.ask(PIPELINES, "ListPipelineExecutions", pipelineName=found["name"], maxResults=1)
-        summaries = [] if isinstance(latest, AwsError) else latest["pipelineExecutionSummaries"]
-        rows.append({"pipeline": found, "latest": summaries[0] if summaries else None})
-    return visit.render("pipelines/index.html", rows=rows)
+    """The pipelines, each with its stages at a glance and its latest execution."""
+    params = {"nextToken": visit.query("next")} if visit.query("next") else {}
+    listed = await visit.call(PIPELINES, "ListPipelines", maxResults=_LISTED, **params)
+    rows = await asyncio.gather(*(_row(visit, found) for found in listed["pipelines"]))
+    return visit.render("pipelines/index.html", rows=rows, onward=listed.get("nextToken", ""))
 
 
 async def show(visit: Visit) -> Response:
     """One pipeline: its graph, its executions."""
     name = visit.path("name")
-    state = await _state(visit, name)
-    history = await visit.call(PIPELINES, "ListPipelineExecutions", pipelineName=name, maxResults=20)
-    return visit.render("pipelines/show.html", name=name, executions=history["pipelineExecutionSummaries"], **state)
+    return visit.render("pipelines/show.html", name=name, **await _Looker(visit).values())
+
+
+def looker(visit: Visit) -> Look:
+    """What the live page looks at: the graph and the list of executions."""
+    return _Looker(visit).parts
 
 
 async def execution(visit: Visit) -> Response:
     """One execution: every action with its times, revisions and outcome."""
     name, execution_id = visit.path("name"), visit.path("execution")
     found = await visit.call(PIPELINES, "GetPipelineExecution", pipelineName=name, pipelineExecutionId=execution_id)
-    actions = await visit.call(
-        PIPELINES, "ListActionExecutions", pipelineName=name, filter={"pipelineExecutionId": execution_id}
-    )
-    return visit.render(
-        "pipelines/execution.html",
-        name=name,
-        execution=found["pipelineExecution"],
-        actions=list(reversed(actions["actionExecutionDetails"])),
-    )
-
-
-class Graph:
-    """The live graph: the same fragment again at every change, only when it differs."""
-
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
-
-    async def live(self, visit: Visit) -> Response:
-        """Server-sent events, each a graph."""
-        return StreamingResponse(self._events(visit), 200, {**HEADERS, "content-type": "text/event-stream"})
-
-    async def _events(self, visit: Visit) -> AsyncIterator[bytes]:
-        shown = ""
-        async for changed in self._changes.watch():
-            if not changed:
-                yield QUIET
-                continue
-            state = await _state(visit, visit.path("name"))
-            graph = visit.site.fragment("pipelines/graph.html", session=visit.session, name=visit.path("name"), **state)
-            if graph != shown:
-                shown = graph
-                yield event(graph, name="graph")
+    actions: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"pipelineName": name, "filter": {"pipelineExecutionId": execution_id}}
+    while True:
+        page = await visit.call(PIPELINES, "ListActionExecutions", **params)
+        actions += page["actionExecutionDetails"]
+        if not page.get("nextToken"):
+            break
+        params["nextToken"] = page["nextToken"]
+    actions.reverse()
+    return visit.render("pipelines/execution.html", name=name, execution=found["pipelineExecution"], actions=actions)
 
 
 async def release(visit: Visit) -> Response:
@@ -129,29 +110,47 @@ async def transition(visit: Visit) -> Response:
     if visit.form.get("enable") == "yes":
         await visit.call(PIPELINES, "EnableStageTransition", **params)
     else:
-        reason = visit.form.get("reason") or "disabled in the console"
+        reason = visit.form.get("reason") or f"disabled in the console by {visit.session.principal.name}"
         await visit.call(PIPELINES, "DisableStageTransition", reason=reason, **params)
     return _back(visit)
 
 
-async def _state(visit: Visit, name: str) -> dict[str, Any]:
-    """The pipeline's state and structure, joined for the graph."""
-    state = await visit.call(PIPELINES, "GetPipelineState", name=name)
-    declared = (await visit.call(PIPELINES, "GetPipeline", name=name))["pipeline"]
-    states = {stage["stageName"]: stage for stage in state["stageStates"]}
-    stages = [{**states.get(s["name"], {}), "rows": _rows(s, states.get(s["name"], {}))} for s in declared["stages"]]
-    return {"pipeline": declared, "stages": stages}
+class _Looker:
+    """Looks at one pipeline again and again; its structure is asked for only when its version changed."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit, self._name = visit, visit.path("name")
+        self._declared: dict[str, Any] = {}
+
+    async def values(self) -> dict[str, Any]:
+        """What the templates need."""
+        call = self._visit.call
+        state = await call(PIPELINES, "GetPipelineState", name=self._name)
+        if self._declared.get("version") != state["pipelineVersion"]:
+            self._declared = (await call(PIPELINES, "GetPipeline", name=self._name))["pipeline"]
+        history = await call(PIPELINES, "ListPipelineExecutions", pipelineName=self._name, maxResults=_HISTORY)
+        executions = history["pipelineExecutionSummaries"]
+        stages = stages_of(self._declared, state, executions)
+        return {"pipeline": self._declared, "stages": stages, "executions": executions}
+
+    async def parts(self) -> Parts:
+        """The live parts of the page."""
+        values = await self.values()
+        names = {"graph": "pipelines/graph.html", "executions": "pipelines/executions.html"}
+        return {part: self._visit.fragment(file, name=self._name, **values) for part, file in names.items()}
 
 
-def _rows(stage: dict[str, Any], state: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    """The stage's actions by run order: one row runs in parallel, the next row after it."""
-    latest = {a["actionName"]: a.get("latestExecution", {}) for a in state.get("actionStates", [])}
-    orders = sorted({a.get("runOrder", 1) for a in stage["actions"]})
-    return [
-        [{**a, "latest": latest.get(a["name"], {})} for a in stage["actions"] if a.get("runOrder", 1) == order]
-        for order in orders
-    ]
+async def _row(visit: Visit, found: dict[str, Any]) -> dict[str, Any]:
+    """One pipeline of the list; what the visitor may not see of it stays empty."""
+    name = found["name"]
+    latest, state = await asyncio.gather(
+        visit.ask(PIPELINES, "ListPipelineExecutions", pipelineName=name, maxResults=1),
+        visit.ask(PIPELINES, "GetPipelineState", name=name),
+    )
+    executions = [] if isinstance(latest, AwsError) else latest["pipelineExecutionSummaries"]
+    stages = [] if isinstance(state, AwsError) else [head_of(stage) for stage in state["stageStates"]]
+    return {"name": name, "latest": executions[0] if executions else None, "stages": stages}
 
 
 def _back(visit: Visit) -> Response:
-    return RedirectResponse(f"/pipelines/{visit.path('name')}", 303, HEADERS)
+    return go(f"/pipelines/{visit.path('name')}")

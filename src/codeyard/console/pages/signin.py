@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+import re
+from functools import partial
+
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from codeyard.console.web import COOKIE, HEADERS, Site, from_here
+from codeyard.console.record import sign_in
+from codeyard.console.sessions import Attempts
+from codeyard.console.web import Site, cookie, cookie_name, from_here, origin_of, read_form
 from codeyard.contract import Principal
 from codeyard.gateway.ports import Identity
 
 _WRONG = "Your authentication information is incorrect. Please try again."
+_WAIT = "Too many wrong passwords for this user. Wait a moment, then try again."
+_OLD = "This link was used or is too old. Run `codeyard console` for a new one."
+_ELSEWHERE = "Sign in from this page, please."
+_OUR_PAGE = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+_LONGEST = 128
 
 
 class SignIn:
@@ -18,21 +28,33 @@ class SignIn:
 
     def __init__(self, site: Site, identity: Identity) -> None:
         self._site, self._identity = site, identity
+        self._attempts = Attempts(site.gateway.clock)
+        self._limit: CapacityLimiter | None = None
 
     async def form(self, request: Request) -> Response:
-        """The sign-in form."""
-        return self._form(request, "")
+        """The sign-in form; who is signed in goes on at once."""
+        onward = request.query_params.get("next", "/")
+        if self._site.sessions.find(cookie(request)) is not None:
+            return RedirectResponse(our_page(onward), 303)
+        return self._form("", onward=onward)
 
     async def enter(self, request: Request) -> Response:
         """Check account, user and password."""
-        form = await request.form()
+        form = await read_form(request)
+        account, user, onward = (form.get(name, "")[:_LONGEST] for name in ("account", "user", "next"))
         if not from_here(request):
-            return self._form(request, "Sign in from this page, please.", 403)
-        given = [str(form.get(name, "")) for name in ("account", "user", "password")]
-        principal = await run_in_threadpool(self._identity.console_login, *given)
+            return self._form(_ELSEWHERE, 403, account=account, user=user)
+        name = f"{account}/{user}"
+        if not self._attempts.may_try(name):
+            return self._form(_WAIT, 429, account=account, user=user, onward=onward)
+        password = form.get("password", "")[:_LONGEST]
+        principal = await self._slowly(partial(self._identity.console_login, account, user, password))
+        await self._slowly(partial(self._note, request, principal, account, "password"))
         if principal is None:
-            return self._form(request, _WRONG, 403)
-        return self._welcome(request, principal, str(form.get("next", "/")))
+            self._attempts.wrong(name)
+            return self._form(_WRONG, 403, account=account, user=user, onward=onward)
+        self._attempts.right(name)
+        return self._welcome(request, principal, form.get("next", "/"))
 
     async def once(self, request: Request) -> Response:
         """Ask for a click: a link that a scanner opens must not be used up by it."""
@@ -41,28 +63,55 @@ class SignIn:
 
     async def redeem(self, request: Request) -> Response:
         """Use a one-time link."""
-        form = await request.form()
-        principal = self._site.sessions.redeem(str(form.get("token", ""))) if from_here(request) else None
+        form = await read_form(request)
+        if not from_here(request):
+            return self._form(_ELSEWHERE, 403)
+        principal = self._site.sessions.redeem(form.get("token", ""))
         if principal is None:
-            return self._form(request, "This link was used or is too old. Run `codeyard console` for a new one.", 403)
+            return self._form(_OLD, 403)
+        await self._slowly(partial(self._note, request, principal, principal.account, "one-time link"))
         return self._welcome(request, principal, "/")
 
     async def leave(self, request: Request) -> Response:
         """Sign out."""
         if from_here(request):
-            self._site.sessions.end(request.cookies.get(COOKIE, ""))
-        answer = RedirectResponse("/signin", 303, HEADERS)
-        answer.delete_cookie(COOKIE)
+            self._site.sessions.end(cookie(request))
+        answer = RedirectResponse("/signin", 303)
+        answer.delete_cookie(cookie_name(request), httponly=True, samesite="strict")
         return answer
 
-    def _form(self, request: Request, problem: str, status: int = 200) -> Response:
-        onward = request.query_params.get("next", "/")
-        values = {"problem": problem, "account": self._site.account, "onward": onward}
+    async def _slowly(self, work: partial[Principal | None] | partial[None]) -> Principal | None:
+        """Run on few threads of our own: password hashes are slow, and strangers may ask for many."""
+        self._limit = self._limit or CapacityLimiter(2)
+        return await to_thread.run_sync(work, limiter=self._limit)
+
+    def _note(self, request: Request, principal: Principal | None, account: str, by: str) -> None:
+        gateway = self._site.gateway
+        known = account if re.fullmatch(r"[0-9]{12}", account) else self._site.account
+        record = partial(
+            sign_in,
+            principal,
+            principal.account if principal else known,
+            origin_of(request),
+            self._site.region,
+            by=by,
+            event_id=gateway.ids.uuid(),
+            time_us=gateway.clock.now(),
+        )
+        gateway.auditor.now(record)
+
+    def _form(self, problem: str, status: int = 200, *, account: str = "", user: str = "", onward: str = "/") -> Response:
+        values = {"problem": problem, "account": account or self._site.account, "user": user, "onward": onward}
         return self._site.render("signin.html", status, session=None, path="", **values)
 
     def _welcome(self, request: Request, principal: Principal, onward: str) -> Response:
-        here = onward if onward.startswith("/") and not onward.startswith(("//", "/\\")) else "/"
-        answer = RedirectResponse(here, 303, HEADERS)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, self._site.sessions.open(principal), httponly=True, samesite="strict", secure=secure)
+        self._site.sessions.end(cookie(request))
+        answer = RedirectResponse(our_page(onward), 303)
+        secret, secure = self._site.sessions.open(principal), request.url.scheme == "https"
+        answer.set_cookie(cookie_name(request), secret, httponly=True, samesite="strict", secure=secure)
         return answer
+
+
+def our_page(onward: str) -> str:
+    """The path if it is one of this host's, else the first page: nobody is sent elsewhere after signing in."""
+    return onward if _OUR_PAGE.fullmatch(onward) else "/"

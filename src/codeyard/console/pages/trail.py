@@ -21,7 +21,7 @@ async def index(visit: Visit) -> Response:
     if visit.query("next"):
         params["NextToken"] = visit.query("next")
     found = await visit.call("cloudtrail", "LookupEvents", **params)
-    events = [json.loads(event["CloudTrailEvent"]) for event in found["Events"]]
+    events = [_shown(json.loads(event["CloudTrailEvent"])) for event in found["Events"]]
     return visit.render(
         "trail/index.html",
         events=events,
@@ -30,3 +30,18 @@ async def index(visit: Visit) -> Response:
         value=value,
         attributes=_ATTRIBUTES,
     )
+
+
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as a row, with the whole of it to unfold."""
+    identity = record.get("userIdentity") or {}
+    name = identity.get("userName") or identity.get("invokedBy") or str(identity.get("arn", "")).rpartition("/")[2]
+    return {
+        "time": str(record.get("eventTime", "")).replace("T", " ").removesuffix("Z"),
+        "name": record.get("eventName", ""),
+        "source": str(record.get("eventSource", "")).removesuffix(".amazonaws.com"),
+        "who": name or identity.get("type", ""),
+        "arn": identity.get("arn", ""),
+        "error": record.get("errorCode") or ("Failed" if record.get("errorMessage") else ""),
+        "whole": json.dumps(record, indent=2, ensure_ascii=False),
+    }

@@ -27,7 +27,7 @@ class Invoker:
         kind = target_service(target["Arn"])
         client = self._client(target, rule_arn)
         if kind == "codepipeline":
-            self._pipeline(client, target, text, delivery_id)
+            self._pipeline(client, target, event, rule_arn, text, delivery_id)
         elif kind == "codebuild":
             self._build(client, target, text, delivery_id)
         elif kind == "sns":
@@ -46,10 +46,17 @@ class Invoker:
         )
 
     @staticmethod
-    def _pipeline(client: Client, target: Mapping[str, Any], text: str, token: str) -> None:
+    def _pipeline(
+        client: Client, target: Mapping[str, Any], event: Mapping[str, Any], rule: str, text: str, token: str
+    ) -> None:
+        """Start the pipeline at the event's own revision, or with what the rule's own input says."""
+        name = target["Arn"].rpartition(":")[2]
+        if target.get("Input") is None and target.get("InputTransformer") is None:
+            start = {"name": name, "event": dict(event), "rule": rule}
+            client.call("codepipeline", "StartPipelineExecutionFromEvent", start)
+            return
         given = _constant(target, text)
         params = {member: given[member] for member in _PIPELINE_INPUT if member in given}
-        name = target["Arn"].rpartition(":")[2]
         client.call("codepipeline", "StartPipelineExecution", {**params, "name": name, "clientRequestToken": token})
 
     @staticmethod

@@ -9,14 +9,14 @@ from __future__ import annotations
 import array
 import contextlib
 import os
+import pickle
 import resource
 import shutil
 import signal
 import socket
-import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from codeyard.runner.sandbox import cgroups, kernel, netlink, root, seccomp
 from codeyard.runner.sandbox.slirp import RESOLVER, Slirp
@@ -42,16 +42,14 @@ class Plan:
     layers: Sequence[tuple[str, str]] = ()
     shown: Sequence[tuple[str, str]] = ()
     tooling: bool = False
-    fds: Sequence[int] = ()
-    log: int = 1
 
 
 class Sandbox:
     """A running sandbox: its process, its folder, the listening socket of its own loopback."""
 
-    def __init__(self, pid: int, cgroup: cgroups.Cgroup, slirp: Slirp | None, words: str) -> None:
-        self.pid, self.words = pid, words
-        self._cgroup, self._slirp = cgroup, slirp
+    def __init__(self, pid: int, cgroup: cgroups.Cgroup) -> None:
+        self.pid, self.words = pid, ""
+        self._cgroup, self._slirp = cgroup, cast(Slirp | None, None)
         self.scratch, self.listener = -1, socket.socket()
         self._over = False
 
@@ -78,56 +76,70 @@ class Sandbox:
             os.close(self.scratch)
             self.scratch = -1
 
-
-def start(plan: Plan) -> Sandbox:
-    """Make the sandbox and run the command in it; SandboxError where that is not possible."""
-    _check_host(plan)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    limits = cgroups.make(plan.name, plan.limits)
-    filter_fd = _memory(seccomp.program())
-    pid = os.fork()
-    if pid == 0:
-        ours.close()
-        _child(plan, theirs, filter_fd)
-    theirs.close()
-    os.close(filter_fd)
-    ours.settimeout(20)
-    sandbox = Sandbox(pid, limits, None, "")
-    try:
-        limits.add(pid)
-        _introduce(plan, ours, sandbox, limits)
-    except (OSError, SandboxError) as error:
-        sandbox.close()
-        raise error if isinstance(error, SandboxError) else SandboxError(f"no sandbox can be made: {error}") from error
-    finally:
-        ours.close()
-    return sandbox
+    def introduce(self, plan: Plan, chat: socket.socket) -> None:
+        """The parent's side: map the user, lend the layers, take scratch and listener, bring the network up."""
+        self._cgroup.add(self.pid)
+        _hear(chat, "user")
+        _map_user(self.pid, _uid(plan.name))
+        trees, how = _layers(plan, self.pid)
+        _say(chat, how, trees)
+        for tree in trees:
+            os.close(tree)
+        self.scratch, listener = _hear(chat, "room", 2)
+        self.listener = socket.socket(fileno=listener)
+        if plan.network == "isolated":
+            self._slirp = Slirp(self.pid)
+            self._slirp.wait()
+        _say(chat, "go")
+        used = _hear_text(chat)
+        disk = f"{plan.limits.disk >> 20} MiB of disk (tmpfs)"
+        self.words = f"bubblewrap, {self._cgroup.words}, {disk}, network {plan.network}, workspace {used}"
 
 
-def _introduce(plan: Plan, chat: socket.socket, sandbox: Sandbox, limits: cgroups.Cgroup) -> None:
-    """The parent's side: map the user, lend the layers, take scratch and listener, bring the network up."""
-    _hear(chat, "user")
-    _map_user(sandbox.pid, _uid(plan.name))
-    trees, how = _layers(plan, sandbox.pid)
-    _say(chat, how, trees)
-    for tree in trees:
-        os.close(tree)
-    fds = _hear(chat, "room", 2)
-    sandbox.scratch, listener = fds
-    sandbox.listener = socket.socket(fileno=listener)
-    if plan.network == "isolated":
-        sandbox._slirp = Slirp(sandbox.pid)
-        sandbox._slirp.wait()
-    _say(chat, "go")
-    used = _hear_text(chat)
-    disk = f"{plan.limits.disk >> 20} MiB of disk (tmpfs)"
-    sandbox.words = f"bubblewrap, {limits.words}, {disk}, network {plan.network}, workspace {used}"
+class Seed:
+    """The process that will be a sandbox, forked while this process has no other thread."""
+
+    def __init__(self, log: int, fds: Sequence[int] = ()) -> None:
+        self._chat, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._chat.close()
+            _child(theirs, log, fds)
+        theirs.close()
+        self._chat.settimeout(30)
+
+    def grow(self, plan: Plan) -> Sandbox:
+        """Make the sandbox and run the command in it; SandboxError where that is not possible."""
+        sandbox = Sandbox(self.pid, cgroups.make(plan.name, plan.limits))
+        try:
+            _check_host(plan)
+            self._chat.send(pickle.dumps(plan))
+            sandbox.introduce(plan, self._chat)
+        except (OSError, SandboxError) as error:
+            sandbox.close()
+            known = isinstance(error, SandboxError)
+            raise error if known else SandboxError(f"no sandbox can be made: {error}") from error
+        finally:
+            self._chat.close()
+        return sandbox
+
+    def drop(self) -> None:
+        """End the process, which was not needed."""
+        self._chat.close()
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
 
 
-def _child(plan: Plan, chat: socket.socket, filter_fd: int) -> None:
+def _child(chat: socket.socket, log: int, fds: Sequence[int]) -> None:
     """The child's side; never returns."""
-    code = 1
     try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        said = chat.recv(1 << 20)
+        if not said:
+            os._exit(0)
+        plan: Plan = pickle.loads(said)  # from our own parent, over a socket that nobody else has
         with contextlib.suppress(OSError):
             os.setsid()
         libc = kernel.Libc()
@@ -136,20 +148,18 @@ def _child(plan: Plan, chat: socket.socket, filter_fd: int) -> None:
         how, trees = _receive(chat, 16)
         _own_namespaces(libc, plan)
         used = _furnish(libc, plan, trees, how)
-        listener = _listener(plan)
+        listener = _listener()
         scratch = os.open(SCRATCH, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         _say(chat, "room", [scratch, listener.fileno()])
         _hear(chat, "go")
         _say(chat, used)
         _limit(plan.limits)
-        _run(plan, filter_fd)
+        _run(plan, log, fds)
     except BaseException as error:  # the child may only tell and end; it is a fork of its parent
         with contextlib.suppress(OSError):
             _say(chat, f"error: {type(error).__name__}: {error}")
-        if os.environ.get("CODEYARD_SANDBOX_TRACE"):
-            traceback.print_exc(file=sys.stderr)
     finally:
-        os._exit(code)
+        os._exit(1)
 
 
 def _own_namespaces(libc: kernel.Libc, plan: Plan) -> None:
@@ -209,7 +219,7 @@ def _layer(libc: kernel.Libc, n: int, place: str, opened: int, trees: list[int],
         return "copy"
 
 
-def _listener(plan: Plan) -> socket.socket:
+def _listener() -> socket.socket:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
@@ -228,17 +238,18 @@ def _limit(limits: cgroups.Limits) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def _run(plan: Plan, filter_fd: int) -> None:
+def _run(plan: Plan, log: int, fds: Sequence[int]) -> None:
     """Become bubblewrap, with an empty environment and no file of this process but the build's."""
+    filter_fd = _memory(seccomp.program())
     shown = [(f"{SCRATCH}/shown/{n}", place) for n, (_, place) in enumerate(plan.shown)]
     words = root.arguments(root.Room(SCRATCH), shown, tooling=plan.tooling, seccomp=filter_fd, cwd=plan.cwd)
     for name, value in root.environment().items():
         words += ["--setenv", name, value]
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
-    os.dup2(plan.log, 1)
-    os.dup2(plan.log, 2)
-    keep = {0, 1, 2, filter_fd, *plan.fds}
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    keep = {0, 1, 2, filter_fd, *fds}
     for fd in (int(name) for name in os.listdir("/proc/self/fd")):
         if fd not in keep:
             with contextlib.suppress(OSError):

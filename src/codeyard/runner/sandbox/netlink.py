@@ -58,9 +58,7 @@ def host_addresses() -> list[str]:
 def _add(link: socket.socket, sequence: int, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
     family = socket.AF_INET if network.version == 4 else socket.AF_INET6
     packed = network.network_address.packed
-    route = struct.pack(
-        "=BBBBBBBBI", family, network.prefixlen, 0, 0, _TABLE_MAIN, _PROTO_STATIC, 0, _UNREACHABLE, 0
-    )
+    route = struct.pack("=BBBBBBBBI", family, network.prefixlen, 0, 0, _TABLE_MAIN, _PROTO_STATIC, 0, _UNREACHABLE, 0)
     attribute = struct.pack("=HH", 4 + len(packed), _DST) + packed
     body = route + (attribute if network.prefixlen else b"")
     header = struct.pack("=IHHII", 16 + len(body), _NEWROUTE, _REQUEST | _ACK | _CREATE, sequence, 0)
