@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import os
 import socket
@@ -152,20 +151,13 @@ class Yard:
         principal = self.identity.user_named(self.options.account, "admin")
         assert principal is not None
         admin = self.gateway.client(principal, self.options.account, self.options.region)
-        keys = codebuild.enrol(admin.call, "codeyard-runner-local")
         folder = self.options.data / "runner"
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = {"endpoint": self.endpoint, "region": self.options.region, "work": str(self._build_folder()), **keys}
-        _write_private(folder / "local.json", json.dumps(found))
-
-    def _build_folder(self) -> Path:
-        """Where the local runner keeps checkouts and builds: outside of the data folder, which no build may reach."""
-        mark = hashlib.sha256(str(self.options.data).encode()).hexdigest()[:12]
-        folder = Path("/var/tmp") / f"codeyard-runner-{os.getuid()}-{mark}"
-        folder.mkdir(mode=0o711, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise RuntimeError(f"{folder} belongs to somebody else; remove it")
-        return folder
+        config = folder / "local.json"
+        kept = json.loads(config.read_text()) if config.exists() else None
+        known = codebuild.enrol(admin.call, "local", kept)
+        where = {"endpoint": self.endpoint, "region": self.options.region, "work": str(folder / "work")}
+        _write_private(config, json.dumps({**known, **where}))
 
     def serve(self, ready: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
         """Open, serve until SIGTERM or SIGINT, close. `ready` is told what endpoint.json says, once it is written."""

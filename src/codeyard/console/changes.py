@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 KEEP_ALIVE_S = 15.0
@@ -41,14 +41,14 @@ class Changes:
         self._closed = True
         self.wake()
 
-    async def watch(self) -> AsyncIterator[bool]:
+    async def watch(self) -> AsyncGenerator[bool, None]:
         """Yield True at once, after each change and shortly again; False when it was quiet, to keep the line open."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         number = self._add(lambda: _set(loop, woken))
         echoes: tuple[float, ...] = ()
         try:
             yield True
-            while not self._closed:
+            while True:
                 changed = await _within(woken, echoes[0] if echoes else KEEP_ALIVE_S)
                 if self._closed:
                     return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from starlette.responses import Response, StreamingResponse
@@ -25,23 +25,23 @@ def live(changes: Changes, look: Callable[[Visit], Look]) -> Page:
     return page
 
 
-def stream(events: AsyncIterator[bytes]) -> Response:
+def stream(events: AsyncGenerator[bytes, None]) -> Response:
     """Server-sent events as a response."""
     return StreamingResponse(events, 200, {"content-type": "text/event-stream", "x-accel-buffering": "no"})
 
 
-async def looks(changes: Changes, visit: Visit) -> AsyncIterator[bool]:
+async def looks(changes: Changes, visit: Visit) -> AsyncGenerator[bool, None]:
     """`Changes.watch` for as long as the visitor is signed in."""
-    async with aclosing(changes.watch()) as watched:  # type: ignore[type-var]
+    async with aclosing(changes.watch()) as watched:
         async for changed in watched:
             if not visit.still_signed_in():
                 return
             yield changed
 
 
-async def _parts(changes: Changes, visit: Visit, look: Look) -> AsyncIterator[bytes]:
+async def _parts(changes: Changes, visit: Visit, look: Look) -> AsyncGenerator[bytes, None]:
     shown: Parts = {}
-    async with aclosing(looks(changes, visit)) as watched:  # type: ignore[type-var]
+    async with aclosing(looks(changes, visit)) as watched:
         async for changed in watched:
             try:
                 found = await look()

@@ -69,7 +69,7 @@ class AwsDoor:
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; every AwsError in its protocol's own form, every fault as InternalFailure."""
         head = head_of(scope)
-        call = Call(scope, head, Inbound(receive, head), self._router.route(head), self._ids.uuid())
+        call = Call(scope, head, Inbound(receive, head, scope.get("state")), self._router.route(head), self._ids.uuid())
         try:
             answer = await self._serve(call)
         except AwsError as error:

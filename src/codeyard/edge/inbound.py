@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from codeyard.contract import AwsError
 from codeyard.edge.asgi import MAX_BODY, Receive, too_large
 from codeyard.wire.http import Head
 
-IDLE_S = 30.0
 WHOLE_S = 300.0
+STALLED = "stalled"
 _SMALL = 1024 * 1024
 _LINGER = 64 * 1024 * 1024
 
 
 class Inbound:
-    """Reads a body once. `idle` is how long one piece of it may be in coming."""
+    """Reads a body once. `state` is the request's: there the protocol notes that the client stalls."""
 
-    def __init__(self, receive: Receive, head: Head, idle: float = IDLE_S) -> None:
+    def __init__(self, receive: Receive, head: Head, state: Mapping[str, Any] | None = None) -> None:
         self.receive = receive
-        self._idle = idle
+        self._state = state or {}
         length = head.headers.get("content-length", "0")
         self.declared = int(length) if length.isascii() and length.isdigit() else 0
         self.complete = self.declared == 0 and "transfer-encoding" not in head.headers
@@ -33,18 +34,22 @@ class Inbound:
             return b""
         if self.declared > limit:
             raise too_large(limit)
+        first = await self._next()
+        return first if self._ended() else await self._more(first, limit)
+
+    def _ended(self) -> bool:
+        return self.complete
+
+    async def _more(self, first: bytes, limit: int) -> bytes:
         clock = asyncio.get_running_loop().time
-        parts: list[bytes] = []
-        size, deadline = 0, clock() + WHOLE_S
+        parts, size, deadline = [first], len(first), clock() + WHOLE_S
         async for piece in self.chunks():
             parts.append(piece)
             size += len(piece)
             if size > limit:
-                break
+                raise too_large(limit)
             if clock() > deadline:
                 raise self._stall()
-        if size > limit:
-            raise too_large(limit)
         return b"".join(parts)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -78,15 +83,13 @@ class Inbound:
 
     async def _next(self) -> bytes:
         self._asks = False  # reading tells the client to go on
-        try:
-            async with asyncio.timeout(self._idle):
-                message = await self.receive()
-        except TimeoutError:
-            raise self._stall() from None
+        message = await self.receive()
         if message["type"] == "http.disconnect":
             raise ConnectionError("the client left")
         self.complete = not message.get("more_body")
         body: bytes = message.get("body", b"")
+        if not body and not self.complete and self._state.get(STALLED):
+            raise self._stall()
         return body
 
     def _stall(self) -> AwsError:

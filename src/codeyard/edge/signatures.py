@@ -21,6 +21,7 @@ class Signatures:
     def __init__(self, identity: Identity, clock: Clock, router: Router) -> None:
         self._identity, self._clock, self._router = identity, clock, router
         self._regions: set[str] = set()
+        self._hosts: dict[str, tuple[str, str] | None] = {}
 
     def read(self, head: Head, route: Route) -> tuple[Signed, Head]:
         """What the request claims, and its head with what a link carries as headers; None where it is unsigned."""
@@ -55,7 +56,7 @@ class Signatures:
                 raise _misscoped(route, f"Credential should be scoped to a valid region, not '{signed.region[:64]}'.")
             if len(self._regions) < 1000:
                 self._regions.add(signed.region)
-        named = self._router.named_by_host(head)
+        named = self._named(head)
         if named is None:
             return
         if named[0] != route.service:
@@ -63,6 +64,14 @@ class Signatures:
         if named[1] and named[1] != signed.region:
             text = f"Credential should be scoped to a valid region, not '{signed.region}'; expecting '{named[1]}'."
             raise _misscoped(route, text)
+
+    def _named(self, head: Head) -> tuple[str, str] | None:
+        host = head.headers.get("host", "")
+        if host not in self._hosts:
+            if len(self._hosts) >= 1000:
+                self._hosts.clear()
+            self._hosts[host] = self._router.named_by_host(head)
+        return self._hosts[host]
 
 
 def _dialect(route: Route) -> Literal["s3", "query", "json"]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
+_TOGETHER = 100  # records in one write: other writers stand between two of them
 Make = Callable[[], dict[str, Any]]
 
 
@@ -49,7 +50,8 @@ class Auditor:
         with self._lock:
             self._waiting.append(make)
             full = len(self._waiting) >= self._bound
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
         if full:
             self.flush()
 
@@ -58,9 +60,18 @@ class Auditor:
         with self._flushing:
             with self._lock:
                 batch, self._waiting = self._waiting, []
-            if batch:
-                records = [make() for make in batch]
-                self._db.write(lambda tx: [tx.audit(record) for record in records])
+            while batch:
+                try:
+                    self._put(batch[:_TOGETHER])
+                except Exception:
+                    with self._lock:  # nothing is dropped: it is tried again
+                        self._waiting = batch + self._waiting
+                    raise
+                batch = batch[_TOGETHER:]
+
+    def _put(self, batch: list[Make]) -> None:
+        records = [record for make in batch if (record := _made(make)) is not None]
+        self._db.write(lambda tx: [tx.audit(record) for record in records])
 
     def stop(self) -> None:
         """Flush and end the thread."""
@@ -80,5 +91,14 @@ class Auditor:
     def _flush_or_report(self) -> None:
         try:
             self.flush()
-        except Exception:  # the thread must outlive a database that is away; the loss is logged, never silent
+        except Exception:  # the thread must outlive a database that is away; what waits is tried again
             log.exception("the audit queue could not be written")
+            self._wake.set()
+
+
+def _made(make: Make) -> dict[str, Any] | None:
+    try:
+        return make()
+    except Exception:  # one record that cannot be built must not hold back all others; it is logged, never silent
+        log.exception("a record for the trail could not be built")
+        return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from codeyard.contract import INTERNAL, AwsError, Client, Clock, Ids, Origin, Principal, Scope
@@ -25,6 +25,12 @@ log = logging.getLogger(__name__)
 
 # The code by which each kind of service says "not authorized"; the rest say AccessDeniedException.
 _DENIED = {"iam": "AccessDenied", "sts": "AccessDenied", "s3": "AccessDenied", "sns": "AuthorizationError"}
+
+
+@lru_cache(maxsize=4)
+def _stamp(seconds: int) -> str:
+    """The second as policies write it; kept, since a thousand calls share one."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 class Store(Protocol):
@@ -175,7 +181,7 @@ class Gateway:
         seconds = now // 1_000_000
         keys: dict[str, str | Sequence[str]] = {
             "aws:SecureTransport": "true" if origin.secure else "false",
-            "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)),
+            "aws:CurrentTime": _stamp(seconds),
             "aws:EpochTime": str(seconds),
             "aws:RequestedRegion": inv.region,
             "aws:ViaAWSService": "true" if inv.via else "false",

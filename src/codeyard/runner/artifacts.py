@@ -1,26 +1,31 @@
-"""Collecting artifacts out of a folder that a hostile build made: regular files only, no link is ever followed."""
+"""Collecting artifacts out of folders that a hostile build made: below its scratch only, regular files only."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from re import Pattern
 from typing import IO
 
 from codeyard.formats.buildspec import Artifacts
 from codeyard.formats.globs import compiled, is_glob
+from codeyard.runner.sandbox import kernel
 
-_MAX_FILES, _MAX_BYTES = 200_000, 8 * 1024**3
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+MOST_FILES, MOST_BYTES, MOST_DEPTH = 200_000, 8 << 30, 128
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_INSIDE = kernel.BENEATH | kernel.NO_MAGICLINKS
+# where the build sees the folders of its scratch
+_ROOMS = {"/codebuild/output": "out", "/tmp": "tmp", "/root": "root", "/var": "var"}
 
 
 class NoArtifacts(Exception):
-    """Nothing matched; the text is the phase's context."""
+    """The artifact cannot be made; the text is the phase's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,148 +38,199 @@ class Packed:
     sha256: str
 
 
-def pack(root: Path, artifact: Artifacts, target: Path) -> Packed:
-    """Zip what the artifact names; NoArtifacts where that is nothing."""
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        base = _base(descriptor, artifact.base_directory)
-        try:
-            chosen = _chosen(base, artifact)
-            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
-                for path, name in chosen:
-                    _add(bundle, base, path, name)
-        finally:
-            os.close(base)
-    finally:
-        os.close(descriptor)
-    return _measured(target)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that was chosen: its path below the base, its name in the artifact, its target where it stays a link."""
+
+    path: str
+    name: str
+    link: str = ""
 
 
-def each(root: Path, artifact: Artifacts) -> Iterator[tuple[str, IO[bytes], int]]:
-    """The artifact's files one by one (packaging NONE): name, open file, size."""
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    base = _base(descriptor, artifact.base_directory)
-    try:
-        for path, name in _chosen(base, artifact):
-            file = _regular(base, path)
-            if file is not None:
+class Collector:
+    """Reads below the scratch folder of one sandbox; `rooms` maps what the build calls its folders."""
+
+    def __init__(self, scratch: int, rooms: dict[str, str] | None = None) -> None:
+        self._scratch, self._rooms = scratch, _ROOMS if rooms is None else rooms
+        self._libc = kernel.Libc()
+
+    def pack(self, source_dir: str, artifact: Artifacts, target: Path) -> tuple[Packed, int]:
+        """Zip what the artifact names; how many files. NoArtifacts where that is nothing."""
+        count, total = 0, 0
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as bundle:
+            for base, found in self._chosen(source_dir, artifact):
+                total += self._add(bundle, base, found, MOST_BYTES - total)
+                count += 1
+        if not count:
+            raise NoArtifacts("no matching artifact paths found")
+        return _measured(target), count
+
+    def each(self, source_dir: str, artifact: Artifacts) -> Iterator[tuple[str, IO[bytes], int]]:
+        """The artifact's files one by one (packaging NONE): name, open file, size."""
+        count = 0
+        for base, found in self._chosen(source_dir, artifact):
+            file = self._regular(base, found.path)
+            if file is not None and not found.link:
+                count += 1
                 with file:
-                    yield name, file, os.fstat(file.fileno()).st_size
-    finally:
-        os.close(base)
-        os.close(descriptor)
+                    yield found.name, file, os.fstat(file.fileno()).st_size
+        if not count:
+            raise NoArtifacts("no matching artifact paths found")
 
+    def _chosen(self, source_dir: str, artifact: Artifacts) -> Iterator[tuple[int, Found]]:
+        """(open base folder, file): relative patterns below each base directory, absolute ones where they say."""
+        seen: set[str] = set()
+        relative = [p for p in artifact.files if not p.startswith("/")]
+        absolute = [p for p in artifact.files if p.startswith("/")]
+        jobs = [(base, relative) for base in self._bases(source_dir, artifact.base_directory)] if relative else []
+        jobs += [(posixpath.dirname(_literal(p)), [p[len(posixpath.dirname(_literal(p))) + 1 :]]) for p in absolute]
+        for base, patterns in jobs:
+            folder = self._folder(base)
+            if folder is None:
+                continue
+            try:
+                for found in self._select(folder, artifact, patterns):
+                    if found.name not in seen:
+                        seen.add(found.name)
+                        yield folder, found
+            finally:
+                os.close(folder)
 
-def _chosen(base: int, artifact: Artifacts) -> list[tuple[str, str]]:
-    paths = sorted(_walk(base, ""))
-    found = select(paths, artifact.files, artifact.exclude_paths)
-    if not found:
-        raise NoArtifacts("CLIENT_ERROR: no matching artifact paths found")
-    return [(path, path.rpartition("/")[2] if artifact.discard_paths else path) for path in found]
-
-
-def select(paths: list[str], patterns: tuple[str, ...], excluded: tuple[str, ...] = ()) -> list[str]:
-    """The paths that a pattern names (a plain name also means everything below it) and none excludes, in order."""
-    wanted = [glob for pattern in patterns for glob in _globs(pattern)]
-    unwanted = [glob for pattern in excluded for glob in _globs(pattern)]
-    return [p for p in paths if any(w.fullmatch(p) for w in wanted) and not any(u.fullmatch(p) for u in unwanted)]
-
-
-def _globs(pattern: str) -> list[Pattern[str]]:
-    name = pattern.strip("/").removeprefix("./")
-    if is_glob(name):
-        return [compiled(name)]
-    return [compiled(name), compiled(f"{name}/**/*")] if name not in ("", ".") else [compiled("**/*")]
-
-
-def _walk(folder: int, prefix: str) -> Iterator[str]:
-    """Relative paths of the regular files below an open folder."""
-    count = 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            count += 1
-            if count > _MAX_FILES:
-                raise NoArtifacts("CLIENT_ERROR: there are too many files")
-            if entry.is_file(follow_symlinks=False):
-                yield prefix + entry.name
-            elif entry.is_dir(follow_symlinks=False):
-                try:
-                    inner = os.open(entry.name, _OPEN | os.O_DIRECTORY, dir_fd=folder)
-                except OSError:
-                    continue  # it went away, or became something else, while we looked
-                try:
-                    yield from _walk(inner, f"{prefix}{entry.name}/")
-                finally:
-                    os.close(inner)
-
-
-def _base(root: int, wanted: str) -> int:
-    """The base directory, opened part by part; a part with a glob takes the first folder that matches."""
-    current = os.dup(root)
-    for part in [p for p in wanted.split("/") if p not in ("", ".")]:
-        if part == "..":
-            os.close(current)
-            raise NoArtifacts("CLIENT_ERROR: base-directory leaves the source directory")
-        name = _folder_named(current, part)
+    def _bases(self, source_dir: str, wanted: str) -> list[str]:
+        """The base directories; one with a glob may be several, and their own names are dropped."""
+        whole = posixpath.normpath(posixpath.join(source_dir, wanted or "."))
+        if not is_glob(wanted):
+            if self._room(whole) is None or (folder := self._folder(whole)) is None:
+                raise NoArtifacts(f"no matching base directory path found for {wanted}")
+            os.close(folder)
+            return [whole]
+        top = _literal(whole).rpartition("/")[0]
+        folder = self._folder(top)
+        if folder is None:
+            raise NoArtifacts(f"no matching base directory path found for {wanted}")
         try:
-            inner = os.open(name or part, _OPEN | os.O_DIRECTORY, dir_fd=current)
-        except OSError:
-            raise NoArtifacts(f"CLIENT_ERROR: no matching base directory path found for {wanted}") from None
+            pattern = compiled(whole[len(top) + 1 :])
+            names = [path for path, kind in self._walk(folder, "", 0) if kind == "folder" and pattern.fullmatch(path)]
         finally:
-            os.close(current)
-        current = inner
-    return current
+            os.close(folder)
+        if not names:
+            raise NoArtifacts(f"no matching base directory path found for {wanted}")
+        return [f"{top}/{name}" for name in sorted(names)]
 
+    def _select(self, folder: int, artifact: Artifacts, patterns: list[str]) -> Iterator[Found]:
+        wanted = [compiled(p) for p in patterns]
+        excluded = [compiled(p) for p in artifact.exclude_paths]
+        for path, kind in sorted(self._walk(folder, "", 0)):
+            if kind == "folder" or not any(w.fullmatch(path) for w in wanted):
+                continue
+            if any(e.fullmatch(path) for e in excluded):
+                continue
+            name = path.rpartition("/")[2] if artifact.discard_paths else path
+            if kind == "file":
+                yield Found(path, name)
+            elif link := self._link(folder, path, artifact.enable_symlinks):
+                yield Found(path, name, link if artifact.enable_symlinks else "")
 
-def _folder_named(folder: int, pattern: str) -> str | None:
-    if not is_glob(pattern):
-        return pattern
-    glob = compiled(pattern)
-    with os.scandir(folder) as entries:
-        return next(
-            (
-                e.name
-                for e in sorted(entries, key=lambda e: e.name)
-                if glob.fullmatch(e.name) and e.is_dir(follow_symlinks=False)
-            ),
-            None,
-        )
+    def _walk(self, folder: int, prefix: str, depth: int) -> Iterator[tuple[str, str]]:
+        """(path, file, link or folder) of all that lies below an open folder; links are never gone into."""
+        if depth > MOST_DEPTH:
+            return
+        with os.scandir(folder) as entries:
+            for count, entry in enumerate(entries):
+                if count > MOST_FILES:
+                    raise NoArtifacts("there are too many files")
+                path = prefix + entry.name
+                if entry.is_symlink():
+                    yield path, "link"
+                elif entry.is_file(follow_symlinks=False):
+                    yield path, "file"
+                elif entry.is_dir(follow_symlinks=False):
+                    yield path, "folder"
+                    yield from self._inner(folder, entry.name, path, depth)
 
+    def _inner(self, folder: int, name: str, path: str, depth: int) -> Iterator[tuple[str, str]]:
+        try:
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+        except OSError:
+            return  # it went away, or became something else, while we looked
+        try:
+            yield from self._walk(inner, f"{path}/", depth + 1)
+        finally:
+            os.close(inner)
 
-def _regular(base: int, path: str) -> IO[bytes] | None:
-    """The file, opened without following any link on the way; None where it is not a regular file any more."""
-    current = os.dup(base)
-    try:
-        *folders, name = path.split("/")
-        for part in folders:
-            inner = os.open(part, _OPEN | os.O_DIRECTORY, dir_fd=current)
-            os.close(current)
-            current = inner
-        file = os.open(name, _OPEN, dir_fd=current)
-    except OSError:
-        return None
-    finally:
-        os.close(current)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
+    def _link(self, folder: int, path: str, keep: bool) -> str:
+        """A link's target where it leads to a regular file (kept links: to anything) below the base; else empty."""
+        try:
+            target = os.readlink(path, dir_fd=folder)
+            file = self._libc.openat2(folder, path, os.O_PATH, _INSIDE)
+        except OSError:
+            return ""
+        kind = os.fstat(file).st_mode
         os.close(file)
+        return target if stat.S_ISREG(kind) or (keep and stat.S_ISDIR(kind)) else ""
+
+    def _regular(self, folder: int, path: str) -> IO[bytes] | None:
+        """The file, opened below the folder only; None where it is not a regular file (any more)."""
+        try:
+            file = self._libc.openat2(folder, path, _FILE, _INSIDE)
+        except OSError:
+            return None
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            return None
+        return os.fdopen(file, "rb")
+
+    def _folder(self, place: str) -> int | None:
+        """A folder by what the build calls it."""
+        room = self._room(place)
+        if room is None:
+            return None
+        try:
+            return self._libc.openat2(self._scratch, room, os.O_RDONLY | os.O_DIRECTORY, _INSIDE)
+        except OSError:
+            return None
+
+    def _room(self, place: str) -> str | None:
+        for seen, room in self._rooms.items():
+            if place == seen or place.startswith(seen + "/"):
+                return room + place[len(seen) :] or "."
         return None
-    return os.fdopen(file, "rb")
+
+    def _add(self, bundle: zipfile.ZipFile, base: int, found: Found, left: int) -> int:
+        info = zipfile.ZipInfo(_name(found.name), date_time=(1980, 1, 1, 0, 0, 0))
+        if found.link:
+            info.external_attr = (stat.S_IFLNK | 0o777) << 16
+            bundle.writestr(info, os.fsencode(found.link))
+            return 0
+        file = self._regular(base, found.path)
+        if file is None:
+            return 0
+        with file:
+            facts = os.fstat(file.fileno())
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (stat.S_IFREG | (facts.st_mode & 0o777)) << 16  # never setuid, setgid, sticky
+            written = 0
+            with bundle.open(info, "w", force_zip64=facts.st_size > 1 << 30) as out:
+                while chunk := file.read(1 << 20):
+                    written += len(chunk)
+                    if written > left:
+                        raise NoArtifacts("the artifact is larger than it may be")
+                    out.write(chunk)
+            return written
 
 
-def _add(bundle: zipfile.ZipFile, base: int, path: str, name: str) -> None:
-    file = _regular(base, path)
-    if file is None:
-        return
-    with file:
-        facts = os.fstat(file.fileno())
-        info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-        info.compress_type = zipfile.ZIP_DEFLATED
-        info.external_attr = (stat.S_IFREG | (facts.st_mode & 0o777)) << 16
-        with bundle.open(info, "w", force_zip64=facts.st_size > 1 << 30) as out:
-            left = _MAX_BYTES
-            while left > 0 and (chunk := file.read(min(1 << 20, left))):
-                out.write(chunk)
-                left -= len(chunk)
+def _literal(pattern: str) -> str:
+    """The pattern up to (and with) its first part that holds a wildcard, or all of it."""
+    kept = []
+    for part in pattern.split("/"):
+        kept.append(part)
+        if is_glob(part):
+            break
+    return "/".join(kept)
+
+
+def _name(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _measured(path: Path) -> Packed:

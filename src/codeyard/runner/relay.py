@@ -1,29 +1,37 @@
-"""The build's only way to the server: a relay on the sandbox's own loopback that admits this build's session alone.
+"""A build's only way to the server: a relay on the sandbox's own loopback that admits this build's session alone.
 
-It also hands out the session's keys, as the container credentials endpoint does on AWS.
+It also hands out the session's keys, as the container credentials endpoint does on AWS, until the build is over.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
+import datetime
 import json
+import secrets
+import select
 import socket
+import ssl
 import threading
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-_HEAD = 64 * 1024
-_CHUNK = 256 * 1024
+from codeyard.runner.client import Keys, Place
+
+_HEAD, _CHUNK, _MOST = 64 * 1024, 256 * 1024, 200
+_CREDENTIALS = "/codebuild/credentials"
+_HOP = ("connection:", "keep-alive:", "proxy-", "x-forwarded", "forwarded:")
 
 
 class Relay:
     """Serves connections from one sandbox until it is closed."""
 
-    def __init__(self, listener: socket.socket, endpoint: str, credentials: dict[str, str], token: str) -> None:
-        self._listener, self._credentials, self._token = listener, credentials, token
-        url = urlsplit(endpoint)
-        self._server = (url.hostname or "127.0.0.1", url.port or 80)
-        self._key = credentials["AccessKeyId"]
+    def __init__(self, listener: socket.socket, place: Place, keys: Keys) -> None:
+        self._listener, self._place, self._token = listener, place, secrets.token_urlsafe(32)
+        self._keys, self._known = keys, {keys.access_key}
+        self._open: set[socket.socket] = set()
+        self._lock, self._closed = threading.Lock(), False
         self.port = int(listener.getsockname()[1])
         threading.Thread(target=self._accept, name="relay", daemon=True).start()
 
@@ -33,79 +41,109 @@ class Relay:
         base = f"http://127.0.0.1:{self.port}"
         return {
             "AWS_ENDPOINT_URL": base,
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{base}/codebuild/credentials",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": base + _CREDENTIALS,
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._token,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no log may show."""
+        return (self._token,)
+
+    def renew(self, keys: Keys) -> None:
+        """Hand out these from now on; requests signed with the ones before are still admitted."""
+        with self._lock:
+            self._keys = keys
+            self._known.add(keys.access_key)
+
     def close(self) -> None:
-        """Admit nobody any more."""
-        self._listener.close()
+        """Admit nobody any more, and end what is under way."""
+        with self._lock:
+            self._closed = True
+            self._known.clear()
+            doomed = list(self._open)
+        for one in (self._listener, *doomed):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
 
     def _accept(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            if len(self._open) >= _MOST:
+                connection.close()
+                continue
+            threading.Thread(target=self._serve, args=(connection,), name="relay", daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client:
-            try:
+        with self._lock:
+            self._open.add(client)
+        try:
+            with client:
                 client.settimeout(60)
-                head, rest = _read_head(client)
-                lines = head.split("\r\n")
-                headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
-                target = lines[0].split(" ")[1] if lines[0].count(" ") >= 2 else ""
-                if target.startswith("/codebuild/credentials"):
-                    client.sendall(self._keys(headers))
-                elif target.startswith("/v1/repos/") and "authorization" not in headers:
-                    client.sendall(_answer(401, {"message": "sign in"}, 'www-authenticate: Basic realm="git"'))
-                elif not self._admitted(target, headers):
-                    client.sendall(_answer(403, {"message": "This relay serves its own build's session only."}))
-                else:
-                    self._forward(client, lines, rest)
-            except (OSError, ValueError, IndexError):
-                return
+                self._answer(client)
+        except (OSError, ValueError, IndexError):
+            return
+        finally:
+            with self._lock:
+                self._open.discard(client)
 
-    def _keys(self, headers: dict[str, str]) -> bytes:
-        if headers.get("authorization") != self._token:
-            return _answer(403, {"message": "wrong token"})
-        found = self._credentials
-        return _answer(
-            200,
-            {
-                "AccessKeyId": found["AccessKeyId"],
-                "SecretAccessKey": found["SecretAccessKey"],
-                "Token": found["SessionToken"],
-                "Expiration": found["Expiration"],
-            },
-        )
+    def _answer(self, client: socket.socket) -> None:
+        lines, rest = _read_head(client)
+        target = lines[0].split(" ")[1]
+        headers = {name.strip().lower(): value.strip() for name, _, value in (ln.partition(":") for ln in lines[1:])}
+        if urlsplit(target).path == _CREDENTIALS:
+            client.sendall(self._credentials(headers))
+        elif target.startswith("/v1/repos/") and "authorization" not in headers:
+            client.sendall(_said(401, {"message": "sign in"}, 'www-authenticate: Basic realm="git"'))
+        elif self._admitted(target, headers):
+            self._forward(client, lines, rest)
+        else:
+            client.sendall(_said(403, {"message": "This relay serves its own build's session only."}))
+
+    def _credentials(self, headers: dict[str, str]) -> bytes:
+        if self._closed or not secrets.compare_digest(headers.get("authorization", "").encode(), self._token.encode()):
+            return _said(403, {"message": "wrong token"})
+        keys = self._keys
+        given = {"AccessKeyId": keys.access_key, "SecretAccessKey": keys.secret, "Token": keys.token}
+        return _said(200, {**given, "Expiration": _iso(keys.expires)})
 
     def _admitted(self, target: str, headers: dict[str, str]) -> bool:
-        """Whether the request is signed with this build's key; whether the signature holds is the server's to say."""
+        """Whether the request names this build's key; whether its signature holds is the server's to say."""
         said = headers.get("authorization", "")
         if said.startswith("AWS4-HMAC-SHA256"):
-            return f"Credential={self._key}/" in said
-        if said.startswith("Basic "):
-            user = base64.b64decode(said[6:]).decode("latin-1").partition(":")[0]
-            return unquote(user).partition("%")[0] == self._key or user.partition("%")[0] == self._key
-        scope = parse_qs(urlsplit(target).query).get("X-Amz-Credential", [""])[0]
-        return scope.startswith(f"{self._key}/")
+            key = said.partition("Credential=")[2].partition("/")[0]
+        elif said[:6].lower() == "basic ":
+            try:
+                user = base64.b64decode(said[6:], validate=True).decode("latin-1").partition(":")[0]
+            except (binascii.Error, ValueError):
+                return False
+            key = unquote(user).partition("%")[0]
+        else:
+            key = parse_qs(urlsplit(target).query).get("X-Amz-Credential", [""])[0].partition("/")[0]
+        return key in self._known
 
     def _forward(self, client: socket.socket, lines: list[str], rest: bytes) -> None:
-        kept = [line for line in lines if not line.lower().startswith(("connection:", "x-forwarded", "proxy-"))]
+        """One request, one connection: what follows on the same one is not looked at, so it is not sent on."""
+        kept = [line for line in lines if not line.lower().startswith(_HOP)]
         head = "\r\n".join([*kept, "Connection: close", "", ""]).encode("latin-1")
-        with socket.create_connection(self._server, timeout=60) as server:
-            server.sendall(head + rest)
-            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-            back.start()
-            _pump(client, server, half=True)
-            back.join()
+        with self._place.dial() as server:
+            with self._lock:
+                self._open.add(server)
+            try:
+                server.sendall(head + rest)
+                _pump(client, server)
+            finally:
+                with self._lock:
+                    self._open.discard(server)
 
 
-def _read_head(client: socket.socket) -> tuple[str, bytes]:
+def _read_head(client: socket.socket) -> tuple[list[str], bytes]:
     data = b""
     while b"\r\n\r\n" not in data:
         part = client.recv(65536)
@@ -113,25 +151,35 @@ def _read_head(client: socket.socket) -> tuple[str, bytes]:
         if not part or len(data) > _HEAD:
             raise ValueError("no request")
     head, _, rest = data.partition(b"\r\n\r\n")
-    return head.decode("latin-1"), rest
+    return head.decode("latin-1").split("\r\n"), rest
 
 
-def _pump(source: socket.socket, sink: socket.socket, half: bool = False) -> None:
-    try:
-        while data := source.recv(_CHUNK):
-            sink.sendall(data)
-    except OSError:
-        pass  # either side may leave; the other learns it from its own socket
-    try:
-        if half:
-            sink.shutdown(socket.SHUT_WR)
-        else:
-            sink.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it is closed already
+def _pump(client: socket.socket, server: socket.socket) -> None:
+    """Copy both ways until the server is done."""
+    sides = {client: server, server: client}
+    while True:
+        pending = isinstance(server, ssl.SSLSocket) and server.pending()
+        ready = [server] if pending else select.select(list(sides), [], [], 600)[0]
+        if not ready:
+            return
+        for source in ready:
+            data = source.recv(_CHUNK)
+            if data:
+                sides[source].sendall(data)
+            elif source is server:
+                return
+            else:
+                sides.pop(client)
 
 
-def _answer(status: int, body: dict[str, Any], header: str = "") -> bytes:
+def _iso(moment: Any) -> str:
+    """The wire's number of seconds as the credentials endpoint writes it."""
+    if isinstance(moment, int | float):
+        return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(moment)
+
+
+def _said(status: int, body: dict[str, Any], header: str = "") -> bytes:
     text = json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} {'OK' if status == 200 else 'Refused'}", "content-type: application/json"]
     lines += [header] if header else []

@@ -1,22 +1,27 @@
-"""Getting a build's sources, as the build's own role: once per content, kept, and overlaid by each build.
+"""Getting a build's sources as the build's own role: once per content, kept read-only, overlaid by each build.
 
-A checkout is keyed by repository and tree (git) or by the object's digest (S3, CodePipeline).
+Every build asks the server with its own session, even for what is kept: a role that may not read gets nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from codeyard.formats import zips
-from codeyard.runner.client import Server
-from codeyard.runner.sandbox import BUILD_UID
+from codeyard.formats import arns, zips
+from codeyard.runner import checkout
+from codeyard.runner.client import AWAY, Refused, Server
+
+_KEPT = 40
 
 
 class SourceFailed(Exception):
@@ -24,11 +29,13 @@ class SourceFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
-    """A folder that is never written to, and the version that it holds."""
+class Fetched:
+    """A folder that is never written to, the place below src<number>/src where it goes, and the version it holds."""
 
     folder: Path | None
+    place: str
     version: str
+    held: int = -1
 
 
 class Sources:
@@ -36,122 +43,115 @@ class Sources:
 
     def __init__(self, cache: Path, server: Server) -> None:
         self._cache, self._server = cache, server
-        cache.mkdir(parents=True, exist_ok=True)
-        os.chmod(cache, 0o755)
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def get(self, source: dict[str, Any], version: str) -> Checkout:
-        """The source at a version."""
-        kind = source["type"]
-        if kind == "NO_SOURCE":
-            return Checkout(None, "")
-        if kind == "CODECOMMIT":
-            return self._git(source["location"], version)
-        bucket, _, key = source["location"].partition("/")
-        object_version = version if kind == "S3" else ""
-        return self._object(bucket, key, object_version, unpack=not key.endswith("/"))
+    def get(self, source: Mapping[str, Any], version: str, index: int) -> Fetched:
+        """The source at a version; SourceFailed says why not. `index` counts the build's S3 sources."""
+        kind, location = source["type"], source.get("location") or ""
+        try:
+            if kind == "NO_SOURCE":
+                return Fetched(None, "", "")
+            if kind == "CODECOMMIT":
+                return self._repository(location, version, int(source.get("gitCloneDepth") or 0))
+            bucket, key = arns.s3_place(location)
+            wanted = version if kind == "S3" and not version.startswith("arn:") else ""
+            return self._archive(bucket, key, wanted, f"s3/{index:02d}")
+        except Refused as refused:
+            said = f"{refused.code}: {refused.message}\n\tstatus code: {refused.status}"
+            which = f" for primary source and source version {version}" if not index else ""
+            raise SourceFailed(said + which) from None
+        except AWAY as problem:
+            raise SourceFailed(f"the server cannot be reached: {problem}") from None
 
-    def _object(self, bucket: str, key: str, version: str, *, unpack: bool) -> Checkout:
+    def object(self, arn: str) -> str:
+        """The text of a small object: a buildspec that lies in S3."""
+        bucket, key = arns.s3_place(arn)
+        try:
+            with tempfile.TemporaryFile(dir=self._cache) as file:
+                self._server.download(bucket, unquote(key), "", file)
+                file.seek(0)
+                return file.read(1 << 20).decode("utf-8", "replace")
+        except Refused as refused:
+            raise SourceFailed(f"{refused.code}: {refused.message}") from None
+
+    def _archive(self, bucket: str, key: str, version: str, place: str) -> Fetched:
+        if key.endswith("/"):
+            raise SourceFailed("the source is a folder of a bucket; Codeyard builds from one zip object")
         with tempfile.NamedTemporaryFile(dir=self._cache, prefix=".download-") as file:
             headers = self._server.download(bucket, key, version, file)
             file.flush()
-            digest = _sha256(Path(file.name))
-            folder = self._cache / digest
-            if not folder.exists():
-                self._install(folder, lambda target: unzip(Path(file.name), target))
-        return Checkout(folder, headers.get("x-amz-version-id", ""))
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            folder, held = self._kept(f"zip-{digest}", lambda target: _unzip(Path(file.name), target))
+        found = headers.get("x-amz-version-id", "")
+        return Fetched(folder, place, "" if found == "null" else found, held)
 
-    def _git(self, location: str, version: str) -> Checkout:
-        name = location.partition("/v1/repos/")[2]
-        mirror = self._cache / f"{name}.git"
-        self._fetch(name, mirror)
-        commit = _git(mirror, "rev-parse", "--verify", "--quiet", f"{version or 'HEAD'}^{{commit}}").strip()
-        tree = _git(mirror, "rev-parse", f"{commit}^{{tree}}").strip()
-        folder = self._cache / hashlib.sha256(f"{name}/{commit}/{tree}".encode()).hexdigest()
-        if not folder.exists():
-            self._install(folder, lambda target: _checkout(mirror, target, commit))
-        return Checkout(folder, commit)
-
-    def _fetch(self, name: str, mirror: Path) -> None:
-        path = f"/v1/repos/{name}"
-        user, password = self._server.git_password(path)
-        askpass = self._cache / ".askpass"
-        if not askpass.exists():
-            askpass.write_text(
-                '#!/bin/sh\ncase "$1" in Username*) printf %s "$GIT_USER";; *) printf %s "$GIT_PASSWORD";; esac\n'
+    def _repository(self, location: str, version: str, depth: int) -> Fetched:
+        name = location.rstrip("/").partition("/v1/repos/")[2]
+        with self._locked(f"git-{name}"):
+            mirror = self._cache / f"git-{name}.git"
+            try:
+                head = checkout.fetch(self._server, name, mirror)
+                commit = checkout.commit_of(mirror, version, head)
+            except checkout.GitFailed as problem:
+                raise SourceFailed(str(problem)) from None
+            origin = f"https://git-codecommit.{self._server.place.region}.amazonaws.com/v1/repos/{name}"
+            key = hashlib.sha256(f"{name}/{commit}/{depth}/{checkout.FORM}".encode()).hexdigest()
+            folder, held = self._kept(
+                f"tree-{key}", lambda target: checkout.write(mirror, target, commit, depth, origin)
             )
-            askpass.chmod(0o700)
-        secret = {"GIT_ASKPASS": str(askpass), "GIT_USER": user, "GIT_PASSWORD": password}
-        if not mirror.exists():
-            subprocess.run(["git", "init", "-q", "--bare", str(mirror)], check=True, env=_plain_environment())
-        refspecs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:HEAD"]
-        command = ["git", "-C", str(mirror), "fetch", "-q", "--no-auto-gc", self._server.endpoint + path, *refspecs[:2]]
-        done = subprocess.run(
-            command, env={**_plain_environment(), **secret}, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise SourceFailed(f"CLIENT_ERROR: git fetch failed: {done.stderr.strip()[-500:]}")
+        return Fetched(folder, origin.partition("://")[2], commit, held)
 
-    def _install(self, folder: Path, fill: Any) -> None:
-        """Fill a new folder, make it readable for builds, and name it last, so that no half checkout is ever used."""
+    def _kept(self, key: str, fill: Callable[[Path], None]) -> tuple[Path, int]:
+        """The kept folder of a key, filled where it is new, and the lock that keeps it from being dropped."""
+        with self._locked("kept"):
+            folder = self._cache / key
+            if not folder.is_dir():
+                self._fill(folder, fill)
+                self._prune(folder)
+            os.utime(folder)
+            held = os.open(self._cache / f".{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(held, fcntl.LOCK_SH)
+            return folder, held
+
+    def _fill(self, folder: Path, fill: Callable[[Path], None]) -> None:
         target = Path(tempfile.mkdtemp(dir=self._cache, prefix=".new-"))
         try:
             fill(target)
             os.chmod(target, 0o755)
-            if os.geteuid() == 0:
-                _own(target)
             os.rename(target, folder)
-        except OSError as problem:
-            if not folder.exists():
-                raise SourceFailed(f"CLIENT_ERROR: the source could not be unpacked: {problem}") from None
+        except (OSError, checkout.GitFailed) as problem:
+            raise SourceFailed(f"the source cannot be unpacked: {problem}") from None
         finally:
             shutil.rmtree(target, ignore_errors=True)
 
+    def _prune(self, fresh: Path) -> None:
+        """Drop the folders that were longest unused, but none that a build has under it."""
+        folders = [p for p in self._cache.iterdir() if p.name.startswith(("zip-", "tree-")) and p != fresh]
+        for old in sorted(folders, key=lambda p: p.stat().st_mtime)[: max(0, len(folders) - _KEPT)]:
+            lock = os.open(self._cache / f".{old.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old, ignore_errors=True)
+                os.unlink(self._cache / f".{old.name}.lock")
+            except OSError:
+                continue
+            finally:
+                os.close(lock)
 
-def unzip(archive: Path, target: Path) -> None:
-    """Unpack safely (formats/zips.py); SourceFailed for what is no zip file, or a hostile one."""
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Any:
+        lock = os.open(self._cache / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _unzip(archive: Path, target: Path) -> None:
     try:
         with archive.open("rb") as file:
             zips.extract(file, str(target))
     except zips.BadZipError as problem:
-        raise SourceFailed(f"CLIENT_ERROR: the source cannot be unpacked: {problem}") from None
-
-
-def _checkout(mirror: Path, target: Path, commit: str) -> None:
-    """A checkout with its own .git (many builds call git), its objects borrowed while it is made, then packed in."""
-    environment = _plain_environment()
-    subprocess.run(
-        ["git", "clone", "-q", "--no-checkout", "--no-local", str(mirror), str(target)], check=True, env=environment
-    )
-    subprocess.run(["git", "-C", str(target), "checkout", "-q", "--detach", commit], check=True, env=environment)
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], env=_plain_environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise SourceFailed("CLIENT_ERROR: reference not found for primary source")
-    return done.stdout
-
-
-def _plain_environment() -> dict[str, str]:
-    return {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "HOME": "/nonexistent",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_SYSTEM": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "LC_ALL": "C.UTF-8",
-    }
-
-
-def _own(folder: Path) -> None:
-    os.chown(folder, BUILD_UID, BUILD_UID)
-    for root, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            os.chown(os.path.join(root, name), BUILD_UID, BUILD_UID, follow_symlinks=False)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        raise SourceFailed(f"the source cannot be unpacked: {problem}") from None

@@ -272,4 +272,3 @@ class Story:
                 timeout=10,
             )
         self.yard.stop()
-        self.yard.tidy()

@@ -103,12 +103,6 @@ class Yard:
             except subprocess.TimeoutExpired:
                 child.kill()
 
-    def tidy(self) -> None:
-        """Remove the runner's checkouts, which lie outside of the data folder."""
-        config = self.data / "runner" / "local.json"
-        if config.exists():
-            shutil.rmtree(json.loads(config.read_text())["work"], ignore_errors=True)
-
     def _environment(self) -> dict[str, str]:
         printed = subprocess.run(
             self.codeyard("env", "--data", str(self.data)), capture_output=True, text=True, check=True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -55,18 +55,19 @@ def live_page(changes: Changes) -> Page:
     return page
 
 
-async def _events(changes: Changes, visit: Visit, build: dict[str, Any]) -> AsyncIterator[bytes]:
+async def _events(changes: Changes, visit: Visit, build: dict[str, Any]) -> AsyncGenerator[bytes, None]:
     token = visit.request.headers.get("last-event-id") or visit.query("after")
     shown = ""
-    async with aclosing(looks(changes, visit)) as watched:  # type: ignore[type-var]
+    async with aclosing(looks(changes, visit)) as watched:
         async for changed in watched:
             # Whether it ended is read before the log: what was written up to the end is shown before the end is told.
             try:
                 build = await _build(visit)
             except AwsError:  # deleted, or no longer allowed
                 return
-            async with aclosing(_log(visit, build, token)) as pages:  # type: ignore[type-var]
-                async for token, told in pages:
+            async with aclosing(_log(visit, build, token)) as pages:
+                async for onward, told in pages:
+                    token = onward
                     yield told
             head = visit.fragment("builds/head.html", build=build)
             if head != shown:
@@ -79,7 +80,7 @@ async def _events(changes: Changes, visit: Visit, build: dict[str, Any]) -> Asyn
                 return
 
 
-async def _log(visit: Visit, build: dict[str, Any], token: str) -> AsyncIterator[tuple[str, bytes]]:
+async def _log(visit: Visit, build: dict[str, Any], token: str) -> AsyncGenerator[tuple[str, bytes], None]:
     """What follows the token, page by page: (the token after it, the event)."""
     while True:
         lines, onward = await _lines(visit, build, token)

@@ -98,9 +98,7 @@ async def _resolve(visit: Visit, ref: str) -> str:
     return ref if isinstance(branch, AwsError) else str(branch["branch"]["commitId"])
 
 
-async def _difference(
-    visit: Visit, name: str, difference: dict[str, Any], few: asyncio.Semaphore
-) -> dict[str, Any]:
+async def _difference(visit: Visit, name: str, difference: dict[str, Any], few: asyncio.Semaphore) -> dict[str, Any]:
     async with few:
         before = await _text(visit, name, difference.get("beforeBlob"))
         after = await _text(visit, name, difference.get("afterBlob"))

@@ -41,7 +41,8 @@ class SignIn:
     async def enter(self, request: Request) -> Response:
         """Check account, user and password."""
         form = await read_form(request)
-        account, user, onward = (form.get(name, "")[:_LONGEST] for name in ("account", "user", "next"))
+        account, user = form.get("account", "")[:_LONGEST], form.get("user", "")[:_LONGEST]
+        onward = form.get("next", "/")
         if not from_here(request):
             return self._form(_ELSEWHERE, 403, account=account, user=user)
         name = f"{account}/{user}"
@@ -54,7 +55,7 @@ class SignIn:
             self._attempts.wrong(name)
             return self._form(_WRONG, 403, account=account, user=user, onward=onward)
         self._attempts.right(name)
-        return self._welcome(request, principal, form.get("next", "/"))
+        return self._welcome(request, principal, onward)
 
     async def once(self, request: Request) -> Response:
         """Ask for a click: a link that a scanner opens must not be used up by it."""
@@ -100,7 +101,9 @@ class SignIn:
         )
         gateway.auditor.now(record)
 
-    def _form(self, problem: str, status: int = 200, *, account: str = "", user: str = "", onward: str = "/") -> Response:
+    def _form(
+        self, problem: str, status: int = 200, *, account: str = "", user: str = "", onward: str = "/"
+    ) -> Response:
         values = {"problem": problem, "account": account or self._site.account, "user": user, "onward": onward}
         return self._site.render("signin.html", status, session=None, path="", **values)
 

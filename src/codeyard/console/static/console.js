@@ -5,38 +5,44 @@
 let going = false;
 document.addEventListener("keydown", (press) => {
   if (press.target.closest("input, select, textarea") || press.ctrlKey || press.metaKey || press.altKey) return;
-  if (going) document.querySelector(`nav [data-key="${CSS.escape(press.key)}"]`)?.click();
+  if (going) document.querySelector(`.top [data-key="${CSS.escape(press.key)}"]`)?.click();
   going = press.key === "g";
 });
 
-// The pipeline's graph: replaced as the server sends it, unless somebody is typing in it.
-const graph = document.querySelector("[data-live]");
-if (graph) {
-  let waiting = null;
-  const show = () => {
-    const typing = graph.contains(document.activeElement) && document.activeElement.value;
-    if (waiting === null || typing) return;
-    const focused = document.activeElement?.textContent;
-    const held = graph.contains(document.activeElement);
-    graph.innerHTML = waiting;
-    waiting = null;
-    if (held) [...graph.querySelectorAll("button")].find((b) => b.textContent === focused)?.focus();
-  };
-  const source = new EventSource(graph.dataset.live);
-  source.addEventListener("graph", (message) => { waiting = message.data; show(); });
-  graph.addEventListener("focusout", () => setTimeout(show));
+// A part of the page is replaced as the server sends it; focus and what was typed stay. Changed statuses are announced.
+const said = (part) => [...part.querySelectorAll("[data-news]")].map((one) => one.dataset.news);
+function replace(part, html) {
+  const before = said(part), active = part.contains(document.activeElement) ? document.activeElement : null;
+  const typed = [...part.querySelectorAll("input[id]")].filter((one) => one.value).map((one) => [one.id, one.value]);
+  const caret = active?.selectionStart;
+  part.innerHTML = html;
+  for (const [id, value] of typed) if (document.getElementById(id)) document.getElementById(id).value = value;
+  const again = active?.id && document.getElementById(active.id);
+  if (again) {
+    again.focus({ preventScroll: true });
+    if (caret != null) again.setSelectionRange(caret, caret);
+  }
+  const news = said(part).filter((one) => !before.includes(one));
+  if (news.length) document.getElementById("news").textContent = news.join(". ");
 }
 
-// A build's log: appended as it comes; the browser resumes by itself with the last event id.
-const log = document.querySelector("[data-log]");
-if (log) {
-  const follow = document.getElementById("follow");
-  const source = new EventSource(log.dataset.log);
-  source.addEventListener("lines", (message) => {
-    const lines = document.createElement("span");
-    lines.innerHTML = message.data + "\n";
-    log.append(lines);
-    if (follow.checked) log.scrollTop = log.scrollHeight;
-  });
-  source.addEventListener("ended", () => { source.close(); });
+// A build's log: appended as it comes. The browser resumes by itself, with the id of the last event that it got.
+const log = document.getElementById("log");
+function append(html) {
+  const lines = document.createElement("span");
+  lines.innerHTML = html + "\n";
+  log.append(lines);
+  if (document.getElementById("follow").checked) log.scrollTop = log.scrollHeight;
 }
+
+const page = document.querySelector("[data-live]");
+if (page) {
+  const source = new EventSource(page.dataset.live);
+  for (const part of page.querySelectorAll("[data-part]")) {
+    source.addEventListener(part.dataset.part, (message) => replace(part, message.data));
+  }
+  source.addEventListener("lines", (message) => append(message.data));
+  source.addEventListener("ended", () => source.close());
+  window.addEventListener("pagehide", () => source.close());
+}
+if (log) log.scrollTop = log.scrollHeight;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import fcntl
 import os
 import pickle
 import resource
@@ -46,6 +47,8 @@ class Plan:
 
 class Sandbox:
     """A running sandbox: its process, its folder, the listening socket of its own loopback."""
+
+    home = "/root"
 
     def __init__(self, pid: int, cgroup: cgroups.Cgroup) -> None:
         self.pid, self.words = pid, ""
@@ -97,9 +100,12 @@ class Sandbox:
 
 
 class Seed:
-    """The process that will be a sandbox, forked while this process has no other thread."""
+    """The process that will be a sandbox, forked while this process has no other thread.
 
-    def __init__(self, log: int, fds: Sequence[int] = ()) -> None:
+    `fds` are (descriptor here, its number in the sandbox); `log` takes what the build prints.
+    """
+
+    def __init__(self, log: int, fds: Sequence[tuple[int, int]] = ()) -> None:
         self._chat, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
@@ -131,7 +137,7 @@ class Seed:
             os.waitpid(self.pid, 0)
 
 
-def _child(chat: socket.socket, log: int, fds: Sequence[int]) -> None:
+def _child(chat: socket.socket, log: int, fds: Sequence[tuple[int, int]]) -> None:
     """The child's side; never returns."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -238,18 +244,24 @@ def _limit(limits: cgroups.Limits) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def _run(plan: Plan, log: int, fds: Sequence[int]) -> None:
+def _run(plan: Plan, log: int, fds: Sequence[tuple[int, int]]) -> None:
     """Become bubblewrap, with an empty environment and no file of this process but the build's."""
     filter_fd = _memory(seccomp.program())
     shown = [(f"{SCRATCH}/shown/{n}", place) for n, (_, place) in enumerate(plan.shown)]
     words = root.arguments(root.Room(SCRATCH), shown, tooling=plan.tooling, seccomp=filter_fd, cwd=plan.cwd)
     for name, value in root.environment().items():
         words += ["--setenv", name, value]
-    null = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(null, 0)
+    become_only(log, fds, filter_fd)
+    os.execve(_bwrap(), ["bwrap", *words, "--", *plan.command], {})
+
+
+def become_only(log: int, fds: Sequence[tuple[int, int]], *others: int) -> None:
+    """Keep no descriptor but the build's: nothing on 0, the log on 1 and 2, the others by their numbers."""
+    high = [(fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 100), theirs) for ours, theirs in fds]
+    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    keep = {0, 1, 2, filter_fd, *fds}
+    keep = {0, 1, 2, *others, *(os.dup2(ours, theirs) for ours, theirs in high)}
     for fd in (int(name) for name in os.listdir("/proc/self/fd")):
         if fd not in keep:
             with contextlib.suppress(OSError):
@@ -257,7 +269,6 @@ def _run(plan: Plan, log: int, fds: Sequence[int]) -> None:
     for fd in keep:
         os.set_inheritable(fd, True)
     os.umask(0o022)
-    os.execve(_bwrap(), ["bwrap", *words, "--", *plan.command], {})
 
 
 def _layers(plan: Plan, pid: int) -> tuple[list[int], str]:
@@ -326,7 +337,7 @@ def _memory(data: bytes) -> int:
     fd = os.memfd_create("seccomp")
     os.write(fd, data)
     os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 50)
 
 
 def _say(chat: socket.socket, word: str, fds: Sequence[int] = ()) -> None:

@@ -67,7 +67,8 @@ class Room:
 def arguments(room: Room, spec: Sequence[tuple[str, str]], *, tooling: bool, seccomp: int, cwd: str) -> list[str]:
     """bubblewrap's arguments; the namespaces of network and scratch are there already. `spec` are read-only binds."""
     said = [
-        "--unshare-user --disable-userns --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try".split(),
+        ["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"],
+        ["--unshare-cgroup-try"],
         ["--die-with-parent", "--cap-drop", "ALL", "--seccomp", str(seccomp), "--hostname", "codebuild"],
     ]
     said += [_toolchain(path) for path in _TOOLCHAIN]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from codeyard.contract import Part
 from codeyard.engine import Kit
 from codeyard.services.codebuild import access as door
-from codeyard.services.codebuild import errors, runners
+from codeyard.services.codebuild import errors
 from codeyard.services.codebuild.api import CodeBuild
 from codeyard.services.codebuild.engine import BUILD, LOGS, QUEUE, BuildEngine
 from codeyard.services.codebuild.logs import BuildLogs
 from codeyard.services.codebuild.runners import access as runner_door
+from codeyard.services.codebuild.runners import enrol
 from codeyard.services.codebuild.runners.api import RunnerProtocol
 from codeyard.services.codebuild.runners.offers import BUILDS
 
@@ -35,4 +36,4 @@ def parts(kit: Kit) -> tuple[Part, Part]:
     return builds, protocol
 
 
-__all__ = ["parts", "runners"]
+__all__ = ["enrol", "parts"]

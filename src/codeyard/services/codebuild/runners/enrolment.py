@@ -1,32 +1,42 @@
-"""Makes a runner known: an IAM user of its own with the least policy, a one-time token, and its configuration file."""
+"""Makes a runner known: an IAM user of its own with the least policy, and a one-time registration token."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from codeyard.contract import AwsError
 
 # call(service, operation, params) -> answer: an API call as whoever may enrol runners
 Call = Callable[[str, str, dict[str, Any]], dict[str, Any]]
 USER_PATH = "/codeyard/runners/"
 
 
-def enrol(call: Call, name: str, config: Path, *, endpoint: str, region: str, ca: Path | None = None) -> Path:
-    """Write the file that `codeyard runner --config` starts from; a file that is there only learns the endpoint."""
-    facts = _kept(config)
-    if facts is None:
-        facts = {"name": name, "work_dir": str(config.parent / "work"), **_make_user(call, name)}
-        facts["token"] = call("codeyard-runner", "CreateRunnerToken", {})["token"]
-    facts.update(endpoint=endpoint, region=region, ca=str(ca) if ca else "")
-    _write_private(config, json.dumps(facts, indent=1))
-    return config
+def enrol(call: Call, name: str, kept: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Make the runner's IAM user with the least policy that it needs; its keys and a one-time registration token.
+
+    `kept` is what an earlier enrolment gave: where it has keys they stay, so that builds that run keep theirs.
+    """
+    if kept and kept.get("access_key_id") and _stand(call, name, str(kept["access_key_id"])):
+        names = ("access_key_id", "secret_access_key", "token", "name")
+        return {one: str(kept[one]) for one in names if kept.get(one)}
+    token = str(call("codeyard-runner", "CreateRunnerToken", {})["token"])
+    return {"name": name, **_make_user(call, name), "token": token}
+
+
+def _stand(call: Call, name: str, key: str) -> bool:
+    """Whether the user still has that key."""
+    try:
+        found = call("iam", "ListAccessKeys", {"UserName": user_name(name)}).get("AccessKeyMetadata", [])
+    except AwsError:
+        return False
+    return any(one["AccessKeyId"] == key and one.get("Status") == "Active" for one in found)
 
 
 def user_name(name: str) -> str:
     """The IAM user that a runner calls as."""
-    return f"codeyard-runner-{name}"[:64]
+    return name if name.startswith("codeyard-runner") else f"codeyard-runner-{name}"[:64]
 
 
 def _make_user(call: Call, name: str) -> dict[str, str]:
@@ -35,8 +45,8 @@ def _make_user(call: Call, name: str) -> dict[str, str]:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     try:
         call("iam", "CreateUser", {"UserName": user, "Path": USER_PATH})
-    except Exception as error:  # an earlier enrolment's user, whose file is lost: its keys are replaced
-        if getattr(error, "code", "") != "EntityAlreadyExists":
+    except AwsError as error:  # an earlier enrolment's user, whose file is lost: its keys are replaced
+        if error.code != "EntityAlreadyExists":
             raise
         for key in call("iam", "ListAccessKeys", {"UserName": user}).get("AccessKeyMetadata", []):
             call("iam", "DeleteAccessKey", {"UserName": user, "AccessKeyId": key["AccessKeyId"]})
@@ -54,22 +64,3 @@ _NEEDED = (
     "PutSourceResolved",
     "CompleteJob",
 )
-
-
-def _kept(config: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(config.read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and found.get("access_key_id") else None
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
