@@ -181,7 +181,7 @@ class Yard:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=65536,
         )
         return YardServer(config, self.sockets, tls.server_context(self.options.data), ready)

@@ -1,6 +1,6 @@
 """A yard of real processes that tests kill: `codeyard serve` with its runner, one agent, and a short pipeline.
 
-Everything is asked for as users ask: with git, boto3 and the command line, so that it holds for any build of the server.
+Everything is asked for as users ask: with git, boto3 and the command line. So it holds for any build of the server.
 """
 
 from __future__ import annotations
@@ -394,7 +394,8 @@ class Short:
         builds = self.builds()
         assert {b["id"] for b in builds} <= set(known), "a build was started that no action execution knows"
         for build in builds:
-            assert build["buildComplete"] and build["buildStatus"] != "IN_PROGRESS"
+            assert build["buildComplete"]
+            assert build["buildStatus"] != "IN_PROGRESS"
 
     def check_host(self) -> None:
         """No deployment ran an event's command twice on the host."""

@@ -43,7 +43,8 @@ class Writer:
         """Every answered write can be read."""
         pages = self._yard.client("ssm").get_paginator("get_parameters_by_path").paginate(Path="/written/")
         found = {p["Name"]: p["Value"] for page in pages for p in page["Parameters"]}
-        assert self.answered and {found.get(name) for name in self.answered} == set(self.answered)
+        assert self.answered
+        assert {found.get(name) for name in self.answered} == set(self.answered)
 
 
 def one_kill(yard: Crashyard, short: Short, who: str, delay: float, *, builds: bool = False) -> None:

@@ -11,7 +11,15 @@ _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
 def sign_in(
-    principal: Principal | None, account: str, origin: Origin, region: str, *, by: str, event_id: str, time_us: int
+    principal: Principal | None,
+    account: str,
+    origin: Origin,
+    region: str,
+    *,
+    page: str,
+    by: str,
+    event_id: str,
+    time_us: int,
 ) -> dict[str, Any]:
     """The ConsoleLogin record. A failed one names nobody: people type passwords into the wrong field."""
     record: dict[str, Any] = {
@@ -25,7 +33,7 @@ def sign_in(
         "userAgent": origin.user_agent,
         "requestParameters": None,
         "responseElements": {"ConsoleLogin": "Success" if principal else "Failure"},
-        "additionalEventData": {"LoginTo": origin.endpoint, "MobileVersion": "No", "MFAUsed": "No", "LoginBy": by},
+        "additionalEventData": {"LoginTo": page, "MobileVersion": "No", "MFAUsed": "No", "LoginBy": by},
         "eventID": event_id,
         "readOnly": False,
         "eventType": "AwsConsoleSignIn",

@@ -53,7 +53,9 @@ class Site:
                 return _sign_in_first(request)
             form = await read_form(request) if request.method == "POST" else {}
             if request.method == "POST" and not (from_here(request) and same(form.get("csrf", ""), session.csrf)):
-                return self.render("problem.html", 403, session=session, path="", title="Refused", message=_STALE)
+                return self.render(
+                    "problem.html", 403, session=session, path="", title="Refused", message=_STALE, back="/"
+                )
             return await self._answer(page, Visit(request, session, self._client(request, session), form, self))
 
         return guarded
@@ -163,12 +165,11 @@ def cookie(request: Request) -> str:
 
 
 def origin_of(request: Request) -> Origin:
-    """Where the visitor's calls come from, for policies and the trail."""
+    """Where the visitor's calls come from, for policies and the trail. No endpoint: the console's host is not one."""
     return Origin(
         source_ip=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", ""),
         secure=request.url.scheme == "https",
-        endpoint=f"{request.url.scheme}://{request.url.netloc}",
         protocol="console",
     )
 

@@ -24,15 +24,24 @@ class Admin:
         if scope["method"] == "GET" and scope["path"] == "/metrics":
             await reply(send, 200, [("content-type", "text/plain; version=0.0.4")], self._metrics())
             return
-        status, answer = await self._run(scope["path"].strip("/"), await bounded_body(receive, 65536))
+        status, answer = await self._answer(scope["path"].strip("/"), receive)
         await reply(send, status, [("content-type", "application/json")], json.dumps(answer).encode())
+
+    async def _answer(self, name: str, receive: Receive) -> tuple[int, dict[str, Any]]:
+        try:
+            return await self._run(name, await bounded_body(receive, 65536))
+        except AwsError as error:
+            return error.status or 400, {"message": error.message}
+        except KeyError as missing:
+            return 400, {"message": f"{missing.args[0]} is missing"}
+        except ValueError as problem:
+            return 400, {"message": str(problem)}
 
     async def _run(self, name: str, body: bytes) -> tuple[int, dict[str, Any]]:
         command = self._commands.get(name)
         if command is None:
             return 404, {"message": f"there is no command {name}"}
-        try:
-            asked = json.loads(body or b"{}")
-            return 200, await asyncio.get_running_loop().run_in_executor(None, command, asked)
-        except (AwsError, ValueError, KeyError) as problem:
-            return 400, {"message": str(problem)}
+        asked = json.loads(body or b"{}")
+        if not isinstance(asked, dict):
+            raise ValueError("the body must be a JSON object")
+        return 200, await asyncio.get_running_loop().run_in_executor(None, command, asked)

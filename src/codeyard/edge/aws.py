@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -74,8 +75,8 @@ class AwsDoor:
             answer = await self._serve(call)
         except AwsError as error:
             answer = self._wire.error(call.route, error, call.request_id)
-        except ConnectionError:
-            return
+        except (ConnectionError, asyncio.CancelledError):
+            return  # the client left, or the server ends: nobody waits for this answer
         except Exception:  # a fault of ours must still be an answer, without its trace
             log.exception("fault at the AWS door, request %s", call.request_id)
             fault = AwsError("InternalFailure", f"An internal fault; request id {call.request_id}.", status=500)

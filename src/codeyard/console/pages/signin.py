@@ -95,6 +95,7 @@ class SignIn:
             principal.account if principal else known,
             origin_of(request),
             self._site.region,
+            page=f"{request.url.scheme}://{request.url.netloc}/",
             by=by,
             event_id=gateway.ids.uuid(),
             time_us=gateway.clock.now(),

@@ -1,0 +1,75 @@
+"""The local CA and the server's certificate."""
+
+from __future__ import annotations
+
+import datetime
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from codeyard.edge import tls
+
+NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+NAMES = ["localhost", "127.0.0.1", "::1", "console.localhost"]
+
+
+def leaf(folder: Path) -> x509.Certificate:
+    """The server's certificate as it stands."""
+    return x509.load_pem_x509_certificate((folder / "server.pem").read_bytes())
+
+
+def names_of(certificate: x509.Certificate) -> set[str]:
+    """The names that a certificate covers."""
+    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in found}
+
+
+def test_the_certificate_covers_every_name_and_its_ca_signed_it(tmp_path: Path) -> None:
+    ca_path = tls.ensure_certificates(tmp_path, NAMES, NOW)
+    ca = x509.load_pem_x509_certificate(ca_path.read_bytes())
+    assert names_of(leaf(tmp_path)) == set(NAMES)
+    leaf(tmp_path).verify_directly_issued_by(ca)
+
+
+def test_keys_are_for_their_owner_only(tmp_path: Path) -> None:
+    tls.ensure_certificates(tmp_path, NAMES, NOW)
+    for name in ("ca.key", "server.pem"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("later", "names", "renewed"),
+    [
+        (datetime.timedelta(days=1), NAMES, False),
+        (datetime.timedelta(days=366), NAMES, False),
+        (datetime.timedelta(days=368), NAMES, True),
+        (datetime.timedelta(days=400), NAMES, True),
+        (datetime.timedelta(days=1), [*NAMES, "yard.example"], True),
+        (datetime.timedelta(days=1), NAMES[:2], False),
+    ],
+)
+def test_it_is_made_anew_near_its_end_or_for_a_new_name_and_the_ca_stays(
+    tmp_path: Path, later: datetime.timedelta, names: list[str], renewed: bool
+) -> None:
+    ca_path = tls.ensure_certificates(tmp_path, NAMES, NOW)
+    before, ca = leaf(tmp_path), ca_path.read_bytes()
+    tls.ensure_certificates(tmp_path, names, NOW + later)
+    assert (leaf(tmp_path).serial_number != before.serial_number) is renewed
+    assert set(names) <= names_of(leaf(tmp_path))
+    assert ca_path.read_bytes() == ca
+
+
+def test_the_bundle_holds_the_systems_cas_and_ours(tmp_path: Path) -> None:
+    tls.ensure_certificates(tmp_path, NAMES, NOW)
+    system = tmp_path / "system.crt"
+    system.write_bytes(b"SYSTEM\n")
+    bundle = tls.bundle(tmp_path, system).read_bytes()
+    assert bundle == b"SYSTEM\n" + (tmp_path / "ca.pem").read_bytes()
+    assert tls.bundle(tmp_path, None).read_bytes().strip() == (tmp_path / "ca.pem").read_bytes().strip()
+
+
+def test_tls_before_1_2_is_not_spoken(tmp_path: Path) -> None:
+    tls.ensure_certificates(tmp_path, NAMES, NOW)
+    assert tls.server_context(tmp_path).minimum_version.name == "TLSv1_2"
