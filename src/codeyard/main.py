@@ -184,7 +184,7 @@ class Yard:
             timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=65536,
         )
-        return YardServer(config, self.sockets, tls.server_context(self.options.data), ready)
+        return YardServer(config, self.sockets, tls.server_context(self.options.data), ready, self._let_go)
 
     def close(self) -> None:
         """Stop the engine, put the last records on the trail, let go of everything."""
@@ -195,6 +195,13 @@ class Yard:
         self.db.close()
         for sock, _ in self.sockets:
             sock.close()
+
+    def _let_go(self) -> None:
+        """End the calls that wait for something to happen, so that nobody waits for them."""
+        self.kit.jobs.close()
+        for part in self.parts:
+            if part.on_stop is not None:
+                part.on_stop()
 
     def _announce(self, found: dict[str, Any], ready: Callable[[dict[str, Any]], None]) -> None:
         self.engine.start()

@@ -103,14 +103,17 @@ class Crashyard:
     # -- the server
 
     def start(self, crash_at: str = "", after: int = 0, *, wait: bool = True) -> None:
-        """Serve; with `crash_at`, the server dies at that point after it was passed `after` times."""
+        """Serve; with `crash_at`, the server dies at that point after it was passed `after` times.
+
+        Its recovery may pass the point already: such a server is dead when this returns.
+        """
         self._mark = len(self.log("server"))
         command = ["serve", "--data", str(self.data), "--port", str(self.port)]
         command += ["--database", self._database] if self._database else []
         armed = {"CODEYARD_CRASH_AT": crash_at, "CODEYARD_CRASH_AFTER": str(after)} if crash_at else {}
         self._server = self._spawn("server", command, armed)
         if wait:
-            wait_until("the server serves", self._serves, 40)
+            wait_until("the server serves", lambda: (crash_at and self.died()) or self._serves(), 40)
 
     def _serves(self) -> bool:
         assert self._server is not None
@@ -265,7 +268,7 @@ class Short:
         self.policies = Policies(self.account, self.region, NAME, self.bucket)
         self.pushed: list[str] = []
         self.unanswered: list[str] = []
-        self._number = 0
+        self.number = 0
 
     def role(self, name: str) -> str:
         """The ARN of one of the roles."""
@@ -299,11 +302,11 @@ class Short:
 
     def push(self) -> str:
         """Commit and push; the commit id, which counts as answered only if git said so."""
-        self._number += 1
+        self.number += 1
         work = self.yard.folder / "work"
-        (work / "release.txt").write_text(f"release {self._number}\n")
+        (work / "release.txt").write_text(f"release {self.number}\n")
         self.yard.git("add", "-A")
-        self.yard.git("commit", "-q", "-m", f"Release {self._number}")
+        self.yard.git("commit", "-q", "-m", f"Release {self.number}")
         commit = self.yard.git("rev-parse", "HEAD").stdout.strip()
         done = self.yard.git("push", "-q", self.url, f"HEAD:refs/heads/{BRANCH}", check=False)
         (self.pushed if done.returncode == 0 else self.unanswered).append(commit)
@@ -325,7 +328,7 @@ class Short:
 
         return str(wait_until(f"an execution of {commit[:8]}", look, seconds))
 
-    def wait_ended(self, seconds: float = 60) -> list[dict[str, Any]]:
+    def wait_ended(self, seconds: float = 120) -> list[dict[str, Any]]:
         """Wait until every execution is over; all of them."""
 
         def look() -> list[dict[str, Any]] | None:
@@ -376,9 +379,10 @@ class Short:
         for execution in found:
             assert execution["status"] in ENDED
             if execution["status"] == "Failed":
-                assert self._reason(execution["pipelineExecutionId"]), f"{execution} failed without a reason"
+                assert self.reason(execution["pipelineExecutionId"]), f"{execution} failed without a reason"
 
-    def _reason(self, execution: str) -> str:
+    def reason(self, execution: str) -> str:
+        """Why an execution failed, by its own account."""
         for action in self.action_executions():
             if action["pipelineExecutionId"] == execution and action["status"] == "Failed":
                 result = action["output"]["executionResult"]
@@ -468,7 +472,11 @@ class Short:
 
     def _rule(self) -> None:
         events = self.yard.client("events")
-        pattern = {"source": ["aws.codecommit"], "resources": [self.policies.arn("codecommit", NAME)]}
+        pattern = {
+            "source": ["aws.codecommit"],
+            "resources": [self.policies.arn("codecommit", NAME)],
+            "detail": {"referenceName": [BRANCH]},
+        }
         events.put_rule(Name="push", EventPattern=json.dumps(pattern))
         pipeline = {"Id": "1", "Arn": self.policies.arn("codepipeline", NAME), "RoleArn": self.role("events")}
         events.put_targets(Rule="push", Targets=[pipeline])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.crash.support import Short, wait_until, yard_in
+from tests.crash.support import NAME, Short, wait_until, yard_in
 from tests.crash.test_leases import lines, status
 
 COUNTING = """\
@@ -16,6 +17,16 @@ phases:
   build:
     commands:
       - for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "step $i"; sleep 0.5; done
+"""
+UPLOADING = """\
+version: 0.2
+phases:
+  build:
+    commands:
+      - echo begun
+      - sleep 3
+artifacts:
+  files: ["**/*"]
 """
 SLOW_HOOK = """\
 #!/bin/sh
@@ -32,8 +43,8 @@ def test_a_build_outlives_the_server_and_its_runner_and_its_whole_log_arrives(tm
         yard.start()
         short = Short(yard)
         short.set_up(deploy=False)
-        short.project("counting", COUNTING)
-        build = yard.client("codebuild").start_build(projectName="counting")["build"]["id"]
+        short.project(f"{NAME}-counting", COUNTING)
+        build = yard.client("codebuild").start_build(projectName=f"{NAME}-counting")["build"]["id"]
         wait_until("the build's first step", lambda: "step 1" in lines(short, build), 60)
 
         yard.kill_server()
@@ -42,6 +53,26 @@ def test_a_build_outlives_the_server_and_its_runner_and_its_whole_log_arrives(tm
 
         wait_until("the build succeeds", lambda: status(short, build) == "SUCCEEDED", 60)
         assert re.findall(r"^step (\d+)", lines(short, build), re.M) == [str(i) for i in range(1, 13)]
+
+
+@pytest.mark.timeout(180)
+def test_a_build_whose_server_is_away_when_it_uploads_waits_for_it(tmp_path: Path) -> None:
+    with yard_in(tmp_path) as yard:
+        yard.start()
+        short = Short(yard)
+        short.set_up(UPLOADING, deploy=False)
+        execution = short.execution_of(short.push())
+        (build,) = wait_until("the build exists", lambda: [b["id"] for b in short.builds()])
+        wait_until("the build's first command", lambda: "begun" in lines(short, build), 60)
+
+        yard.kill_server()
+        outage = time.monotonic() + 5
+        wait_until("the build reaches its upload", lambda: time.monotonic() > outage)
+        yard.start()
+
+        ended = {e["pipelineExecutionId"]: e["status"] for e in short.wait_ended()}
+        assert ended[execution] == "Succeeded", short.reason(execution)
+        short.check()
 
 
 @pytest.mark.timeout(180)
@@ -74,7 +105,7 @@ def test_a_hook_outlives_the_server_and_the_agent_and_is_reported_once(tmp_path:
 def events(short: Short) -> dict[str, str]:
     """How the lifecycle events of the newest deployment ended on the host."""
     client = short.yard.client("codedeploy")
-    newest = client.list_deployments(applicationName="short", deploymentGroupName="here")["deployments"][0]
+    newest = client.list_deployments(applicationName=NAME, deploymentGroupName="here")["deployments"][0]
     target = client.list_deployment_targets(deploymentId=newest)["targetIds"][0]
     found = client.get_deployment_target(deploymentId=newest, targetId=target)["deploymentTarget"]["instanceTarget"]
     return {event["lifecycleEventName"]: event["status"] for event in found["lifecycleEvents"]}

@@ -33,7 +33,7 @@ class Part:
 
     `doors` are calls without a model (GitPull, GitPush): api methods that the gateway may invoke by that name.
     `reconcilers` are called with a dirty key; `effects` with (token, payload), at least once; `jobs` says what to do
-    with a job whose lease ran out: called with (queue, job id).
+    with a job whose lease ran out: called with (queue, job id). `on_stop` lets go of calls that wait (long polls).
     """
 
     service: str
@@ -45,3 +45,4 @@ class Part:
     effects: Mapping[str, Effect] = field(default_factory=dict)
     lapsed_jobs: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
     on_start: Callable[[], None] | None = None
+    on_stop: Callable[[], None] | None = None

@@ -93,7 +93,7 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 class YardServer(uvicorn.Server):
-    """uvicorn's server over our acceptors. `ready` is called once it serves."""
+    """uvicorn's server over our acceptors. `ready` is called once it serves, `stopping` when it is to end."""
 
     def __init__(
         self,
@@ -101,9 +101,15 @@ class YardServer(uvicorn.Server):
         listeners: list[tuple[socket.socket, bool]],
         tls: ssl.SSLContext | None,
         ready: Callable[[], None],
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
-        self._listeners, self._tls, self._ready = listeners, tls, ready
+        self._listeners, self._tls, self._ready, self._stopping = listeners, tls, ready, stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let go of the calls that wait for something, then close as uvicorn does."""
+        self._stopping()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -55,4 +55,5 @@ def test_metrics_are_text() -> None:
 )
 def test_what_it_cannot_do_it_says(path: str, body: bytes, status: int) -> None:
     found = run(path, body)
-    assert found[0] == status and found[1]["message"]
+    assert found[0] == status
+    assert found[1]["message"]

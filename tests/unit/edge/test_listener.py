@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -18,6 +19,7 @@ import uvicorn
 
 from codeyard.edge import protocol, tls
 from codeyard.edge.asgi import reply
+from codeyard.edge.inbound import STALLED
 from codeyard.edge.listener import YardServer, bind, bind_unix
 
 GET = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"
@@ -108,10 +110,8 @@ def test_a_port_for_tls_only_drops_plain_http_without_an_answer(served: Served) 
         assert said(ask(secure))["scheme"] == "https"
     with served.connect(served.secure_port) as plain:
         plain.sendall(GET + b"\r\n")
-        try:
+        with contextlib.suppress(ConnectionResetError):
             assert plain.recv(100) == b""
-        except ConnectionResetError:
-            pass
 
 
 def test_a_connection_that_says_nothing_keeps_nobody_waiting(served: Served) -> None:
@@ -142,7 +142,8 @@ def test_only_the_unix_socket_is_the_admins_and_only_its_owner_opens_it(served: 
     assert stat.S_IMODE(served.unix.stat().st_mode) == 0o600
     with served.connect() as stranger:
         found = said(ask(stranger))
-        assert found["admin"] is False and found["client"][0] == "127.0.0.1"
+        assert found["admin"] is False
+        assert found["client"][0] == "127.0.0.1"
 
 
 def test_a_head_with_long_session_tokens_passes_and_an_endless_one_is_refused(served: Served) -> None:
@@ -175,7 +176,8 @@ def test_a_head_with_long_session_tokens_passes_and_an_endless_one_is_refused(se
 def test_what_is_not_http_is_a_bad_request(served: Served, request_bytes: bytes) -> None:
     with served.connect() as connection:
         raw = ask(connection, request_bytes)
-    assert raw.startswith(b"HTTP/1.1 400") and b"Traceback" not in raw
+    assert raw.startswith(b"HTTP/1.1 400")
+    assert b"Traceback" not in raw
 
 
 class _Loop:
@@ -204,6 +206,21 @@ class _Transport:
         return self.closed
 
 
+class _Flow:
+    read_paused = False
+
+
+class _Cycle:
+    """A request under way."""
+
+    def __init__(self, **facts: bool) -> None:
+        self.more_body, self.response_complete, self.waiting_for_100_continue = True, False, False
+        self.scope: Any = {"state": {}}
+        self.message_event = threading.Event()
+        for name, value in facts.items():
+            setattr(self, name, value)
+
+
 def _protocol(admin: bool = False) -> tuple[protocol.YardProtocol, _Loop]:
     config = uvicorn.Config(tell, http="httptools", ws="none", log_config=None)
     loop = _Loop()
@@ -226,9 +243,38 @@ def test_a_head_that_takes_too_long_is_given_up() -> None:
     assert transport.closed
 
 
+def test_a_body_that_stops_coming_is_told_to_its_reader() -> None:
+    made, loop = _protocol(admin=True)
+    made.flow = _Flow()  # type: ignore[assignment]
+    made.on_message_begin()
+    made._in_head = False
+    made.cycle = cycle = _Cycle()  # type: ignore[assignment]
+    loop.now += protocol.BODY_PIECE_WITHIN_S - 1
+    made.expire()
+    assert STALLED not in cycle.scope["state"]
+    loop.now += 2
+    made.expire()
+    assert cycle.scope["state"][STALLED]
+    assert cycle.message_event.is_set()
+
+
+@pytest.mark.parametrize(
+    "facts", [{"waiting_for_100_continue": True}, {"more_body": False}, {"response_complete": True}]
+)
+def test_who_owes_no_piece_of_a_body_does_not_stall(facts: dict[str, bool]) -> None:
+    made, loop = _protocol(admin=True)
+    made.flow = _Flow()  # type: ignore[assignment]
+    made._in_head = False
+    made.cycle = cycle = _Cycle(**facts)  # type: ignore[assignment]
+    loop.now += 1000
+    made.expire()
+    assert STALLED not in cycle.scope["state"]
+
+
 def test_a_connection_whose_address_is_gone_is_dropped_and_is_not_the_admins() -> None:
     made, _ = _protocol()
     transport: Any = _Transport(peer=False)
     made.connection_made(transport)
     made.data_received(GET + b"\r\n")
-    assert transport.closed and made.cycle is None
+    assert transport.closed
+    assert made.cycle is None

@@ -6,7 +6,6 @@ import base64
 import os
 import select
 import stat
-import subprocess
 import zipfile
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +17,8 @@ from codeyard.runner import phases
 from codeyard.runner.artifacts import Collector, NoArtifacts
 from codeyard.runner.log import BuildLog
 from codeyard.runner.masking import Mask
+from codeyard.runner.sandbox.enter import Plan
+from codeyard.runner.sandbox.unsafe import Unconfined
 from codeyard.runner.shell import Shell, expanded, exports, question
 
 NO_RULE, GO_ON, STOP = OnFailure(), OnFailure("CONTINUE"), OnFailure("ABORT")
@@ -106,24 +107,15 @@ class Talk:
     """A real shell with the driver, outside of any sandbox."""
 
     def __init__(self, folder: Path, shell: str) -> None:
-        self.shell = Shell(shell, str(folder))
+        self.shell = Shell(shell, str(folder / "out" / "tmp"))
         read, command = os.pipe()
         statuses, status = os.pipe()
+        self._log, output = os.pipe()
         self.shell.open(command, statuses)
-
-        def numbered() -> None:
-            high = [os.dup(read) + 0, os.dup(status)]
-            os.dup2(high[0], 19)
-            os.dup2(high[1], 18)
-            os.dup2(19, Shell.COMMAND)
-            os.dup2(18, Shell.STATUS)
-            os.closerange(10, 64)
-
-        self.process = subprocess.Popen(
-            self.shell.argv(), stdout=subprocess.PIPE, preexec_fn=numbered, close_fds=False, cwd=folder
-        )
-        os.close(read)
-        os.close(status)
+        self._box = Unconfined(output, ((read, Shell.COMMAND), (status, Shell.STATUS)))
+        for descriptor in (read, status, output):
+            os.close(descriptor)
+        self._box.grow(Plan("talk", self.shell.argv(), cwd=str(folder / "out")))
 
     def run(self, text: str, *, ask: bool = False) -> tuple[int, bytes]:
         self.shell.send(text, ask=ask)
@@ -133,9 +125,9 @@ class Talk:
                 return found
 
     def end(self) -> bytes:
-        assert self.process.stdout is not None
-        self.process.kill()
-        return self.process.stdout.read()
+        self._box.close()
+        with os.fdopen(self._log, "rb") as log:
+            return log.read()
 
 
 @pytest.fixture(params=["/bin/sh", "bash"])

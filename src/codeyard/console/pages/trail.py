@@ -13,8 +13,10 @@ _ATTRIBUTES = ("EventName", "Username", "ResourceName", "EventSource", "AccessKe
 
 
 async def index(visit: Visit) -> Response:
-    """The latest events, of one attribute if asked."""
-    key, value = visit.query("key"), visit.query("value").strip()
+    """The latest events of one attribute; changes only, where nothing else is asked (reads are many)."""
+    key, value = visit.query("key", "ReadOnly"), visit.query("value").strip()
+    if "key" not in visit.request.query_params:
+        value = "false"
     params: dict[str, Any] = {"MaxResults": 50}
     if key in _ATTRIBUTES and value:
         params["LookupAttributes"] = [{"AttributeKey": key, "AttributeValue": value}]

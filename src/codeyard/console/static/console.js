@@ -35,14 +35,28 @@ function append(html) {
   if (document.getElementById("follow").checked) log.scrollTop = log.scrollHeight;
 }
 
+// One line to the server, for as long as somebody can see the page: browsers open only six to a host.
 const page = document.querySelector("[data-live]");
-if (page) {
-  const source = new EventSource(page.dataset.live);
+let source = null, last = "", ended = false;
+function listen() {
+  const url = new URL(page.dataset.live, location.href);
+  if (last) url.searchParams.set("after", last);
+  source = new EventSource(url);
   for (const part of page.querySelectorAll("[data-part]")) {
     source.addEventListener(part.dataset.part, (message) => replace(part, message.data));
   }
-  source.addEventListener("lines", (message) => append(message.data));
-  source.addEventListener("ended", () => source.close());
-  window.addEventListener("pagehide", () => source.close());
+  source.addEventListener("lines", (message) => { last = message.lastEventId; append(message.data); });
+  source.addEventListener("ended", () => { ended = true; source.close(); });
+}
+function follow() {
+  source?.close();
+  source = null;
+  if (!document.hidden && !ended) listen();
+}
+if (page) {
+  follow();
+  document.addEventListener("visibilitychange", follow);
+  window.addEventListener("pagehide", () => source?.close());
+  window.addEventListener("pageshow", (shown) => { if (shown.persisted) follow(); });
 }
 if (log) log.scrollTop = log.scrollHeight;

@@ -26,12 +26,14 @@ def parts(kit: Kit) -> tuple[Part, Part]:
         errors=errors.error_for,
         reconcilers={BUILD: engine.look, QUEUE: engine.admit, LOGS: logs.ship},
     )
+    claims = RunnerProtocol(kit, engine, logs)
     protocol = Part(
         service="codeyard-runner",
-        api=RunnerProtocol(kit, engine, logs),
+        api=claims,
         access=runner_door.ACCESS,
         errors=runner_door.error_for,
         lapsed_jobs={BUILDS: engine.lapsed},
+        on_stop=claims._close,
     )
     return builds, protocol
 

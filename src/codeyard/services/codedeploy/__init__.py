@@ -39,6 +39,7 @@ def parts(kit: Kit) -> tuple[Part, Part]:
         api=HostCommands(kit, board, registered, engine.lifecycle),
         access=commands.access(registered),
         errors=commands.error_for,
+        on_stop=board.close,
     )
     return deploy, hosts
 

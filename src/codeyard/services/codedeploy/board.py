@@ -15,13 +15,14 @@ HostKey = tuple[str, str]  # region, host identifier
 class Board:
     """Shared by the API, the engine and the host commands of one process."""
 
-    def __init__(self, held: int = 4) -> None:
+    def __init__(self, held: int = 32) -> None:
         self._lock = threading.Condition()
         self._marks: dict[HostKey, int] = {}
         self._seen: dict[HostKey, int] = {}
         self._flushed = 0
         self._count = 0
         self._held, self._holding = held, 0
+        self._closed = False
 
     def mark(self, region: str, identifier: str) -> None:
         """Say that a host has (or may have) a command; wakes its held poll."""
@@ -37,10 +38,16 @@ class Board:
             if key not in self._marks and wait_s > 0 and self._holding < self._held:
                 self._holding += 1
                 try:
-                    self._lock.wait_for(lambda: key in self._marks, wait_s)
+                    self._lock.wait_for(lambda: key in self._marks or self._closed, wait_s)
                 finally:
                     self._holding -= 1
             return self._marks.get(key)
+
+    def close(self) -> None:
+        """Let every held poll go: the server ends."""
+        with self._lock:
+            self._closed = True
+            self._lock.notify_all()
 
     def settle(self, region: str, identifier: str, mark: int) -> None:
         """Take the mark away, unless a newer one was made meanwhile."""

@@ -30,7 +30,7 @@ class RunnerProtocol:
 
     def __init__(self, kit: Kit, engine: BuildEngine, logs: BuildLogs) -> None:
         self._kit, self._engine, self._logs = kit, engine, logs
-        self._news, self._generation = threading.Condition(), 0
+        self._news, self._generation, self._closed = threading.Condition(), 0, False
         for channel in ("jobs", CHANNEL):
             kit.db.subscribe(channel, self._heard)
 
@@ -72,7 +72,7 @@ class RunnerProtocol:
             if req.get("capacity", 1) > 0 and (job := self._take(ctx, fleet)) is not None:
                 return {"job": job}
             left = until - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self._closed:
                 return {}
             with self._news:
                 self._news.wait_for(lambda seen=generation: self._generation != seen, left)  # type: ignore[misc]
@@ -158,6 +158,11 @@ class RunnerProtocol:
             return {}
 
         return ctx.write(write)
+
+    def _close(self) -> None:
+        """Let every waiting claim go with nothing: the server ends."""
+        self._closed = True
+        self._heard("")
 
     def _take(self, ctx: Context, fleet: str) -> dict[str, Any] | None:
         job = self._kit.jobs.claim((fleet,), ctx.principal.arn, LEASE)
