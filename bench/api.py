@@ -1,6 +1,7 @@
 """API requests a second and p99: a read, a write, a PutEvents, at 1 and 8 connections, beside moto's server.
 
-To reach: reads ≥ 10 × moto and ≥ 5,000/s with SigV4, IAM and audit on, p99 < 10 ms at 8 connections; writes ≥ 1,500/s at 8.
+To reach: reads ≥ 10 × moto and ≥ 5,000/s with SigV4, IAM and audit on, p99 < 10 ms at 8 connections; writes
+≥ 1,500/s at 8.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ def calls(signer: Signer, count: int) -> dict[str, list[bytes]]:
         for _ in range(min(count, 300))
     ]
     parameter = [
-        signer.json("ssm", "AmazonSSM.PutParameter", json.dumps({"Name": f"/b/{uuid.uuid4().hex}", "Value": "x", "Type": "String"}))
+        signer.json(
+            "ssm",
+            "AmazonSSM.PutParameter",
+            json.dumps({"Name": f"/b/{uuid.uuid4().hex}", "Value": "x", "Type": "String"}),
+        )
         for _ in range(count // 2)
     ]
     entry = {"Source": "bench", "DetailType": "tick", "Detail": "{}"}

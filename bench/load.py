@@ -54,7 +54,10 @@ class Signer:
         signer(self._credentials, service, self._region).add_auth(request)
         body = request.data or b""
         url = urlsplit(request.url)
-        lines = [f"{request.method} {url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1", f"Host: {url.netloc}"]
+        lines = [
+            f"{request.method} {url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1",
+            f"Host: {url.netloc}",
+        ]
         lines += [f"{k}: {v}" for k, v in request.headers.items()]
         lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

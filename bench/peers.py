@@ -80,7 +80,18 @@ def moto() -> Iterator[str | None]:
 def git_daemon(root: Path) -> Iterator[str]:
     """git's own daemon over the folder."""
     port = free_port()
-    command = ["git", "daemon", f"--port={port}", "--listen=127.0.0.1", f"--base-path={root}", "--export-all", str(root)]
-    with _process(command, env={**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}):
+    command = [
+        "git",
+        "daemon",
+        f"--port={port}",
+        "--listen=127.0.0.1",
+        f"--base-path={root}",
+        "--export-all",
+        str(root),
+    ]
+    with _process(
+        command,
+        env={**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"},
+    ):
         await_port(port)
         yield f"git://127.0.0.1:{port}"

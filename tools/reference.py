@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: `make docs`. tests/unit/test_reference.py fails when the pages are out of date."""
+"""Writes docs/reference from the code: `make docs`. A test fails when the pages are out of date."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def _trail() -> str:
         "# The trail",
         "",
         "Every call is recorded: a mutation in its own transaction, a refusal or a failed mutation before its answer, a",
-        "successful read within 200 ms. Reads that were answered in the last 200 ms before a kill -9 may be missing.",
+        "successful read within 200 ms. Reads that were answered in the last 200 ms before a",
+        "kill -9 may be missing.",
         "",
         "## Operations that need no permission",
         "",
@@ -84,7 +85,8 @@ def _trail() -> str:
 
 
 def _crash_points() -> str:
-    lines = ["# Crash points", "", "Where tests kill the process (`CODEYARD_CRASH_AT=name`) to show that nothing answered is lost.", ""]
+    said = "Where tests kill the process (`CODEYARD_CRASH_AT=name`) to show that nothing answered is lost."
+    lines = ["# Crash points", "", said, ""]
     lines += [f"- `{name}`: {meaning}" for name, meaning in sorted(POINTS.items())]
     return _MADE + "\n".join(lines) + "\n"
 

@@ -199,6 +199,7 @@ class Yard:
     def _let_go(self) -> None:
         """End the calls that wait for something to happen, so that nobody waits for them."""
         self.kit.jobs.close()
+        self.console.close()
         for part in self.parts:
             if part.on_stop is not None:
                 part.on_stop()
@@ -224,7 +225,7 @@ class Yard:
         self.console = Console(
             self.gateway,
             self.identity,
-            Changes(self.db, ("outbox", "effects", "dirty", "logs")),
+            Changes(self.db, ("outbox", "effects", "dirty", "timers", "jobs", "codebuild-logs")),
             region=self.options.region,
             account=self.options.account,
             url=self.console_url,
@@ -239,7 +240,7 @@ class Yard:
         return front
 
     def _signing_certificate(self) -> tuple[str, bytes]:
-        return "application/x-pem-file", sns.certificate_pem(self.kit)
+        return "application/x-pem-file", sns.certificate_pem(self.kit).encode()
 
     def _settings(self) -> Settings:
         return Settings(

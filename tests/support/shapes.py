@@ -52,7 +52,9 @@ def anything(rng: random.Random, shape: Any, depth: int = 0) -> Any:
             if depth < _DEPTH and rng.random() < (0.8 if name in shape.required_members else 0.3)
         }
     if kind == "list":
-        return [anything(rng, shape.member, depth + 1) for _ in range(rng.choice((0, 1, 1, 2, 5)) if depth < _DEPTH else 0)]
+        return [
+            anything(rng, shape.member, depth + 1) for _ in range(rng.choice((0, 1, 1, 2, 5)) if depth < _DEPTH else 0)
+        ]
     if kind == "map":
         return {_text(rng): anything(rng, shape.value, depth + 1) for _ in range(rng.choice((0, 1, 2)))}
     return _hostile(rng, shape)
@@ -63,7 +65,9 @@ def _hostile(rng: random.Random, shape: Any) -> Any:
     if kind == "string":
         if shape.enum and rng.random() < 0.6:
             return rng.choice(shape.enum)
-        return rng.choice((_text(rng), _text(rng), "", "x" * 3000, "é☃", "../..", "\u0000x", "arn:aws:s3:::x", "{", "%"))
+        return rng.choice(
+            (_text(rng), _text(rng), "", "x" * 3000, "é☃", "../..", "\u0000x", "arn:aws:s3:::x", "{", "%")
+        )
     if kind in ("integer", "long"):
         return rng.choice((0, 1, 2, 50, -1, 2**31 - 1))
     if kind in ("float", "double"):

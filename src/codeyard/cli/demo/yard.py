@@ -79,7 +79,7 @@ class Yard:
         """Call the `aws` command line; its JSON answer."""
         beside = Path(sys.executable).with_name("aws")
         program = str(beside) if beside.exists() else shutil.which("aws") or "aws"
-        printed = self.run([program, *arguments, "--output", "json"], **more)
+        printed = self.run([program, *arguments, "--output", "json"], cwd=None, **more)
         return json.loads(printed) if printed.strip() else {}
 
     def client(self, service: str) -> Any:
