@@ -68,8 +68,8 @@ def _trail() -> str:
     lines = [
         "# The trail",
         "",
-        "Every call is recorded: a mutation in its own transaction, a refusal or a failed mutation before its answer, a",
-        "successful read within 200 ms. Reads that were answered in the last 200 ms before a",
+        "Every call is recorded: a mutation in its own transaction, a refusal or a failed mutation before its",
+        "answer, a successful read within 200 ms. Reads that were answered in the last 200 ms before a",
         "kill -9 may be missing.",
         "",
         "## Operations that need no permission",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.support import Short, yard_in
+from tests.crash.support import Short, wait_until, yard_in
 
 STEPS = (
     r"server started",
@@ -56,6 +57,17 @@ def test_the_demo_succeeds_and_its_steps_are_all_told(tmp_path: Path) -> None:
         found = re.compile(step).search(done.stdout, at)
         assert found, f"the demo does not tell, in its place: {step}\n{done.stdout}"
         at = found.end()
+    wait_until("every process of the demo has ended", lambda: not processes_of(tmp_path), 15)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of the processes that were started with this folder in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str(folder).encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 @pytest.mark.timeout(120)
