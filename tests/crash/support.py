@@ -139,6 +139,12 @@ class Crashyard:
         kill(self._server.pid)
         self._server.wait()
 
+    def stop_server(self) -> None:
+        """SIGTERM, as an administrator ends a server; returns when it has ended."""
+        assert self._server is not None
+        self._server.terminate()
+        assert self._server.wait(20) == 0, "the server did not end in order"
+
     # -- the runner
 
     @property

@@ -109,3 +109,11 @@ def events(short: Short) -> dict[str, str]:
     target = client.list_deployment_targets(deploymentId=newest)["targetIds"][0]
     found = client.get_deployment_target(deploymentId=newest, targetId=target)["deploymentTarget"]["instanceTarget"]
     return {event["lifecycleEventName"]: event["status"] for event in found["lifecycleEvents"]}
+
+
+def test_a_server_that_is_asked_to_end_takes_its_runner_with_it(tmp_path: Path) -> None:
+    with yard_in(tmp_path) as yard:
+        yard.start()
+        yard.stop_server()
+
+        wait_until("the runner ends", lambda: not yard.runner_tree(), 15)

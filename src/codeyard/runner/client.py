@@ -9,10 +9,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from codeyard.wire import sigv4
@@ -20,6 +20,8 @@ from codeyard.wire import sigv4
 _TARGETS = {"codeyard-runner": "CodeyardRunner_20261101", "ssm": "AmazonSSM", "secretsmanager": "secretsmanager"}
 _CHUNK = 1 << 20
 AWAY = (OSError, http.client.HTTPException)
+_PATIENCE_S = 50.0
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -100,7 +102,16 @@ class Server:
             return self._once(method, path, body, signed, timeout)
 
     def download(self, bucket: str, key: str, version: str, out: IO[bytes]) -> dict[str, str]:
-        """GET an object into a file; its headers."""
+        """GET an object into a file; its headers. Begun again while the server is away."""
+
+        def begin() -> dict[str, str]:
+            out.seek(0)
+            out.truncate()
+            return self._download(bucket, key, version, out)
+
+        return _patiently(begin)
+
+    def _download(self, bucket: str, key: str, version: str, out: IO[bytes]) -> dict[str, str]:
         path = _object(bucket, key) + (f"?versionId={quote(version, safe='')}" if version else "")
         signed = self._signed("GET", path, {}, b"", "s3")
         connection = self.place.connect(300)
@@ -116,7 +127,15 @@ class Server:
             connection.close()
 
     def upload(self, bucket: str, key: str, file: IO[bytes], size: int, headers: Mapping[str, str]) -> None:
-        """PUT an object from a file of a known size."""
+        """PUT an object from a file of a known size. Begun again while the server is away."""
+
+        def begin() -> None:
+            file.seek(0)
+            self._upload(bucket, key, file, size, headers)
+
+        _patiently(begin)
+
+    def _upload(self, bucket: str, key: str, file: IO[bytes], size: int, headers: Mapping[str, str]) -> None:
         path = _object(bucket, key)
         given = {**headers, "content-length": str(size)}
         signed = self._signed("PUT", path, given, b"", "s3", "UNSIGNED-PAYLOAD")
@@ -202,6 +221,21 @@ class Configuration:
             found.get("token") or "",
             int(found.get("capacity", 20)),
         )
+
+
+def _patiently(begin: Callable[[], T]) -> T:
+    """Begin again while the server is away or faulty, for about as long as a build's lease lasts."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return begin()
+        except Refused as refused:
+            if refused.status < 500 or time.monotonic() > deadline:
+                raise
+        except AWAY:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
 
 
 def _object(bucket: str, key: str) -> str:

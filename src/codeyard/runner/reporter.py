@@ -30,7 +30,7 @@ class Reporter:
         self._config, self._held = config, {"jobId": job["jobId"], "fence": job["fence"]}
         self._lost, self.over = lost, False
         self._changed = threading.Condition()
-        self._phases: deque[tuple[str, dict[str, Any]]] = deque()
+        self._phases: deque[tuple[int, str, dict[str, Any]]] = deque()
         self._said = 0
         self._log: BuildLog | None = None
         self._at = 0
@@ -77,7 +77,7 @@ class Reporter:
             self._said += 1
             number = self._said
             given = {**params, "sequence": number} if operation == "PutPhase" else params
-            self._phases.append((operation, given))
+            self._phases.append((self._log.size if self._log is not None else 0, operation, given))
             self._changed.notify_all()
         return number
 
@@ -87,8 +87,8 @@ class Reporter:
             with self._changed:
                 self._changed.wait_for(self._pending, max(0.0, beat - time.monotonic()))
             try:
-                self._ship()
                 self._tell()
+                self._ship()
                 if time.monotonic() >= beat:
                     self._beat()
                     beat = time.monotonic() + _BEAT_S
@@ -103,26 +103,24 @@ class Reporter:
     def _pending(self) -> bool:
         return self.over or bool(self._phases) or (self._log is not None and self._log.size > self._at)
 
-    def _ship(self) -> None:
-        """Send the log as far as it goes, so that what a phase printed is there before its end is."""
-        assert self._log is not None
-        while self._log.size > self._at:
-            data = self._log.read(self._at, _CHUNK)
-            answer = self._call("PutLogs", {"offset": self._at, "data": data})
-            onward = int(answer["nextOffset"])
-            if onward == self._at:  # the server keeps no more of it
-                onward = self._log.size
-            self._at = onward
-
     def _tell(self) -> None:
+        """Tell the phases in their order, each after what the log held when it began or ended."""
         while self._phases:
-            operation, params = self._phases[0]
+            size, operation, params = self._phases[0]
+            self._ship(size)
             self._call(operation, params)
             with self._changed:
                 self._phases.popleft()
                 self.over = self.over or operation == "CompleteJob"
                 self._changed.notify_all()
-            self._ship()
+
+    def _ship(self, until: int | None = None) -> None:
+        """Send the log, as far as it goes or up to an offset."""
+        assert self._log is not None
+        while not self.over and self._at < (end := self._log.size if until is None else until):
+            data = self._log.read(self._at, min(_CHUNK, end - self._at))
+            onward = int(self._call("PutLogs", {"offset": self._at, "data": data})["nextOffset"])
+            self._at = onward if onward > self._at else end  # the server keeps no more than it may
 
     def _beat(self) -> None:
         wanted = time.monotonic() >= self._renew_at

@@ -232,8 +232,9 @@ keys = json.load(urllib.request.urlopen(request))
 print(sorted(keys))
 try: urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/files/source.zip"); print("anonymous passed")
 except urllib.error.HTTPError as e: print("anonymous", e.code)
-other = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/", headers={
-    "Authorization": "AWS4-HMAC-SHA256 Credential=AKIAOTHEROTHEROTHER1/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00"})
+signed = "Credential=AKIAOTHEROTHEROTHER1/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00"
+other = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/")
+other.add_header("Authorization", "AWS4-HMAC-SHA256 " + signed)
 try: urllib.request.urlopen(other); print("other passed")
 except urllib.error.HTTPError as e: print("other", e.code)
 """

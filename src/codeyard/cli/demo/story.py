@@ -25,25 +25,23 @@ _ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 
 def tell(*, stay: bool) -> int:
-    """Run the demo; the process's exit code."""
+    """Run the demo; the process's exit code. Its folder stays only where something failed."""
     console = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="codeyard-demo-"))
-    yard = Yard(folder)
-    story = Story(yard, console)
+    story = Story(Yard(folder), console)
     try:
         story.run()
+        story.summary()
+        if stay:
+            story.stay()
     except DemoFailed as failure:
         console.print(f"[red]The demo failed:[/red] {failure}", markup=True)
         console.print(f"Logs are in {folder}")
         return 1
-    else:
-        story.summary()
-        if stay:
-            story.stay()
-        shutil.rmtree(folder, ignore_errors=True)
-        return 0
     finally:
         story.end()
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 class Story:

@@ -52,18 +52,14 @@ class BuildEngine:
         self._settled(tx, row, course, now)
         return course.record
 
-    def claimed(self, tx: Tx, build_id: str, runner: str, now: int) -> Row | None:
-        """A runner took the build's job; None where the build is over meanwhile."""
-        row = store.build(tx, build_id)
-        if row is None or row.stage == "ended":
-            return None
+    def claimed(self, tx: Tx, row: Row, runner: str, now: int) -> None:
+        """A runner has the build's job."""
         course = Course.of(store.record_of(row))
         course.enter("PROVISIONING", now)
         deadline = now + course.record["timeoutInMinutes"] * MINUTE + GRACE
         store.save_build(tx, course.record, stage="claimed", runner=runner, deadline=deadline)
-        tx.timer(BUILD, build_id, deadline)
+        tx.timer(BUILD, row.id, deadline)
         self._announce(tx, course, now)
-        return row
 
     def reported(self, tx: Tx, row: Row, course: Course, sequence: int, now: int, *, running: bool) -> None:
         """Keep what a runner said of a build that goes on. `running`: a command may have run."""

@@ -99,7 +99,7 @@ class RunnerProtocol:
         data = req["data"][:_MOST_LOG]
 
         def write(tx: Tx) -> dict[str, Any]:
-            row = self._held(tx, req)
+            row = self._held(tx, ctx, req)
             return {"nextOffset": self._logs.append(tx, row, req["offset"], data, self._kit.clock.now())}
 
         return self._kit.db.write(write)
@@ -111,7 +111,7 @@ class RunnerProtocol:
             raise AwsError("InvalidRequestException", "The phase or its status is not one that a runner reports")
 
         def write(tx: Tx) -> dict[str, Any]:
-            row, now = self._held(tx, req), self._kit.clock.now()
+            row, now = self._held(tx, ctx, req), self._kit.clock.now()
             if req["sequence"] <= row.reports:
                 return {}
             course, at = Course.of(store.record_of(row)), self._time(req, now)
@@ -130,7 +130,7 @@ class RunnerProtocol:
         self._runner(ctx)
 
         def write(tx: Tx) -> dict[str, Any]:
-            row = self._held(tx, req)
+            row = self._held(tx, ctx, req)
             record = store.record_of(row)
             record["resolvedSourceVersion"] = req["resolvedSourceVersion"]
             store.save_build(tx, record)
@@ -148,7 +148,7 @@ class RunnerProtocol:
             row = store.build(tx, req["jobId"])
             if row is not None and row.stage == "ended":
                 return {}
-            row, now = self._held(tx, req), self._kit.clock.now()
+            row, now = self._held(tx, ctx, req), self._kit.clock.now()
             course = Course.of(store.record_of(row))
             _keep_results(course.record, req)
             course.finish(req["status"], self._time(req, now), req.get("statusCode") or "", req.get("message") or "")
@@ -165,19 +165,16 @@ class RunnerProtocol:
         self._heard("")
 
     def _take(self, ctx: Context, fleet: str) -> dict[str, Any] | None:
+        """Lease the next build. Its record learns of it with the first report, which spares the claim a write."""
         job = self._kit.jobs.claim((fleet,), ctx.principal.arn, LEASE)
         while job is not None:
-            row = self._kit.db.write(lambda tx, j=job: self._claimed(tx, j, ctx))  # type: ignore[misc]
-            if row is not None and (answer := self._answer(row, job)) is not None:
+            row = self._kit.db.read(lambda tx, i=job.id: store.build(tx, i))  # type: ignore[misc]
+            if row is None or row.stage == "ended":
+                self._kit.jobs.finish(job.id, job.fence)
+            elif (answer := self._answer(row, job)) is not None:
                 return answer
             job = self._kit.jobs.claim((fleet,), ctx.principal.arn, LEASE)
         return None
-
-    def _claimed(self, tx: Tx, job: Job, ctx: Context) -> Row | None:
-        row = self._engine.claimed(tx, job.id, ctx.principal.arn, self._kit.clock.now())
-        if row is None:
-            self._kit.jobs.finish_in(tx, job.id, job.fence)
-        return row
 
     def _answer(self, row: Row, job: Job) -> dict[str, Any] | None:
         """The claim's answer; None where the role cannot be assumed: then the build has failed."""
@@ -230,11 +227,16 @@ class RunnerProtocol:
             raise access_denied(f"{ctx.principal.arn} is not a registered runner")
         return row
 
-    def _held(self, tx: Tx, req: Params) -> Row:
+    def _held(self, tx: Tx, ctx: Context, req: Params) -> Row:
+        """The build that the caller holds; with the first report it is being provisioned."""
         row = store.build(tx, req["jobId"])
-        if row is None or not self._kit.jobs.holds(tx, req["jobId"], req["fence"]):
-            raise AwsError("StaleFenceException", "The build is not this runner's any more")
-        return row
+        if row is not None and self._kit.jobs.holds(tx, req["jobId"], req["fence"]):
+            if row.stage != "offered":
+                return row
+            self._engine.claimed(tx, row, ctx.principal.arn, self._kit.clock.now())
+            if (fresh := store.build(tx, req["jobId"])) is not None:
+                return fresh
+        raise AwsError("StaleFenceException", "The build is not this runner's any more")
 
     def _lost(self, holding: tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]]) -> list[str]:
         def read(tx: Tx) -> list[str]:
