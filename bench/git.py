@@ -31,7 +31,7 @@ from bench.peers import codeyard, git_daemon
 from bench.wire import exchange, fetch_command, packet
 
 MEGABYTES = int(os.environ.get("BENCH_GIT_MB", "100"))
-FETCHES, CLONES, PUSHES = 3, 2, 6
+FETCHES, CLONES, PUSHES = 5, 2, 7
 BLOB = 32 * 1024
 NAME = "bench"
 
@@ -43,7 +43,7 @@ class Door:
     title: str
     url: str
     raw: Callable[[str], tuple[float, int]]
-    cpu: Cpu | None
+    cpu: Cpu
     environment: dict[str, str] = field(default_factory=dict)
     pushes: bool = True
 
@@ -52,8 +52,8 @@ class Door:
 class Figures:
     """What was measured at one door."""
 
-    fetch: float = 0.0
-    cpu: float | None = None
+    fetch: float
+    cpu: float
     clone: float = 0.0
     whole_push: float | None = None
     push: float | None = None
@@ -163,26 +163,31 @@ def _ours(ours: dict[str, Any]) -> Door:
     return Door("codeyard", url, over_http(url, authorization), Cpu(ours["pid"]), header)
 
 
-def measure(door: Door, commit: str, size: int, work: Path) -> Figures:
-    """Fetches, clones and small pushes at one door, whose repository is whole."""
-    figures, times, spent = Figures(), [], []
+def fetches(found: list[Door], commit: str, size: int) -> dict[str, Figures]:
+    """Raw fetches in rounds, each door once a round, so that a busy moment of the machine meets all alike."""
+    times: dict[str, list[float]] = {door.title: [] for door in found}
+    spent: dict[str, list[float]] = {door.title: [] for door in found}
     for _ in range(FETCHES):
-        before = door.cpu.seconds() if door.cpu else 0.0
-        took, received = door.raw(commit)
-        if received < size:
-            raise RuntimeError(f"{door.title} sent {received} of at least {size} bytes")
-        times.append(received / took / 1e6)
-        spent.append((door.cpu.seconds() - before) / (received / 1e9) if door.cpu else 0.0)
-    figures.fetch = statistics.median(times)
-    figures.cpu = statistics.median(spent) if door.cpu else None
-    clones = []
+        for door in found:
+            before = door.cpu.seconds()
+            took, received = door.raw(commit)
+            if received < size:
+                raise RuntimeError(f"{door.title} sent {received} of at least {size} bytes")
+            times[door.title].append(received / took / 1e6)
+            spent[door.title].append((door.cpu.seconds() - before) / (received / 1e9))
+    median = statistics.median
+    return {title: Figures(fetch=median(times[title]), cpu=median(spent[title])) for title in times}
+
+
+def clones_and_pushes(door: Door, figures: Figures, work: Path) -> None:
+    """Whole clones and small pushes at one door."""
+    times = []
     for number in range(CLONES):
         target = work / f"{door.title.split()[0]}-{number}"
-        clones.append(timed(["git", "clone", "-q", "--bare", door.url, str(target)], door.environment))
-    figures.clone = min(clones)
+        times.append(timed(["git", "clone", "-q", "--bare", door.url, str(target)], door.environment))
+    figures.clone = min(times)
     if door.pushes:
         figures.push = _small_pushes(door, work)
-    return figures
 
 
 def _small_pushes(door: Door, work: Path) -> float:
@@ -219,7 +224,9 @@ def main() -> None:
         run(["git", "-C", str(empty), "config", "http.receivepack", "true"])
         with doors(root) as found:
             pushed = {door.title: _whole_push(door, origin) for door in found if door.pushes}
-            results = {door.title: measure(door, commit, size, work) for door in found}
+            results = fetches(found, commit, size)
+            for door in found:
+                clones_and_pushes(door, results[door.title], work)
         for title, took in pushed.items():
             results[title].whole_push = took
         report(results, size)
@@ -242,7 +249,7 @@ def report(results: dict[str, Figures], size: int) -> None:
             title,
             f"{found.fetch:,.0f}",
             f"{mine.fetch / found.fetch:.2f} ×",
-            "-" if found.cpu is None else f"{found.cpu:.2f}",
+            f"{found.cpu:.2f}",
             f"{found.clone:.2f}",
             f"{found.clone / mine.clone:.2f} ×",
             "-" if found.whole_push is None else f"{found.whole_push:.2f}",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
-from codeyard.contract import INTERNAL, AwsError, Client, Clock, Ids, Origin, Principal, Scope
+from codeyard.contract import INTERNAL, AwsError, Client, Clock, Ids, Origin, Principal, Scope, service_principal
 from codeyard.gateway.audit import Auditor
 from codeyard.gateway.clients import GatewayClient, GatewayClients
 from codeyard.gateway.context import CallContext
@@ -134,6 +134,36 @@ class Gateway:
     ) -> Client:
         """An in-process Client for a principal."""
         return GatewayClient(self, principal, account, region, via=via, source_arn=source_arn, origin=origin)
+
+    def service_record(
+        self,
+        service: str,
+        host: str,
+        operation: str,
+        region: str,
+        account: str,
+        request: Mapping[str, Any],
+        error: AwsError | None,
+    ) -> dict[str, Any]:
+        """The CloudTrail record of what a service did in its own name, without a call of anybody's."""
+        return self._recorder(
+            principal=service_principal(service),
+            service_host=host,
+            operation=operation,
+            region=region,
+            account=account,
+            origin=INTERNAL,
+            request_id=self.ids.uuid(),
+            event_id=self.ids.uuid(),
+            time_us=self.clock.now(),
+            request=request,
+            response=None,
+            error=error,
+            read_only=False,
+            resources=(str(request.get("roleArn", "")),),
+            additional={},
+            shapes=None,
+        )
 
     def record(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from codeyard.contract import INTERNAL, Client, Origin, Principal, service_principal
+from codeyard.contract import INTERNAL, AwsError, Client, Origin, Principal, service_principal
 from codeyard.gateway.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class GatewayClients:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._assumed: dict[tuple[str, str], int] = {}
 
     def as_role(
         self,
@@ -87,9 +89,26 @@ class GatewayClients:
         return self._gateway.identity.session_credentials(session, duration_s)
 
     def _assume(self, role_arn: str, service: str, session_name: str, source_arn: str, region: str) -> Principal:
-        return self._gateway.identity.assume_for_service(
-            role_arn, service=service, session_name=session_name[:64], source_arn=source_arn, region=region
-        )
+        name = session_name[:64]
+        try:
+            session = self._gateway.identity.assume_for_service(
+                role_arn, service=service, session_name=name, source_arn=source_arn, region=region
+            )
+        except AwsError as refusal:
+            self._gateway.auditor.now(partial(self._record, service, role_arn, name, region, refusal))
+            raise
+        if self._assumed.get((role_arn, name)) != session.issued_at:
+            self._assumed[role_arn, name] = session.issued_at
+            self._gateway.auditor.later(partial(self._record, service, role_arn, name, region, None))
+        return session
+
+    def _record(
+        self, service: str, role_arn: str, session_name: str, region: str, error: AwsError | None
+    ) -> dict[str, Any]:
+        """The trail's AssumeRole record of a session that a service took, once a session."""
+        account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
+        request = {"roleArn": role_arn, "roleSessionName": session_name}
+        return self._gateway.service_record(service, "sts.amazonaws.com", "AssumeRole", region, account, request, error)
 
 
 class LateClients:
