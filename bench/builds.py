@@ -124,7 +124,7 @@ class Bench:
 
     def pipeline(self, name: str, project: str) -> None:
         """Source → Build, started by a push to main."""
-        stages = [
+        stages: list[tuple[str, str, dict[str, str]]] = [
             ("Source", "CodeCommit", {"RepositoryName": name, "BranchName": "main", "PollForSourceChanges": "false"}),
             ("Build", "CodeBuild", {"ProjectName": project}),
         ]
@@ -134,7 +134,7 @@ class Bench:
                 "roleArn": self.role(f"{name}-pipeline"),
                 "pipelineType": "V2",
                 "artifactStore": {"type": "S3", "location": BUCKET},
-                "stages": [{"name": stage, "actions": [_action(stage, *rest)]} for stage, *rest in stages],
+                "stages": [{"name": stage[0], "actions": [_action(*stage)]} for stage in stages],
             }
         )
         arn = Policies(self.account, self.region, name, BUCKET).arn

@@ -50,7 +50,7 @@ def _inodes(port: int) -> set[str]:
 
 
 def _open(pid: int) -> set[str]:
-    found = set()
+    found: set[str] = set()
     try:
         names = os.listdir(f"/proc/{pid}/fd")
     except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -66,10 +67,14 @@ def git(root: Path) -> Iterator[Nginx | None]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "git.sock"
-        with _process([program, "-c", "4", "-s", f"unix:{path}"]) as wrap:
-            _await_file(path)
-            with _nginx(_GIT.replace("{folder}", folder), root=str(root), backend=_BACKEND) as found:
-                yield found and Nginx(found.address, (*found.pids, wrap.pid))
+        with _process([program, "-c", "4", "-s", f"unix:{path}"], start_new_session=True) as wrap:
+            try:
+                _await_file(path)
+                with _nginx(_GIT.replace("{folder}", folder), root=str(root), backend=_BACKEND) as found:
+                    yield found and Nginx(found.address, (*found.pids, wrap.pid))
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(wrap.pid, signal.SIGTERM)  # fcgiwrap does not end the workers it forks
 
 
 @contextlib.contextmanager
