@@ -7,7 +7,6 @@ get lost, come late or twice; the server is started again in between. `check` ho
 from __future__ import annotations
 
 import contextlib
-import logging
 import random
 from collections import Counter
 from pathlib import Path
@@ -34,7 +33,6 @@ class ServiceWorld:
     """One pipeline's history under one seed."""
 
     def __init__(self, folder: Path, seed: int, database: str = "") -> None:
-        logging.getLogger("codeyard").setLevel(logging.CRITICAL)
         self.rng = random.Random(seed)
         self.world = World(folder, seed, database)
         self.mode = self.rng.choice(("SUPERSEDED", "SUPERSEDED", "QUEUED", "PARALLEL"))

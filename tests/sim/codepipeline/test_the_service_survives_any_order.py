@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.sim.codepipeline.service_world import ServiceWorld
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Deaths are part of these histories: their traces are not kept, here only."""
+    caplog.set_level(logging.CRITICAL, "codeyard")
+
 
 DEEP = os.environ.get("CODEYARD_DEEP", "0") not in ("", "0")
 
