@@ -66,13 +66,13 @@ class Yard:
         self.options = options
         self.clock, self.ids = clock or SystemClock(), ids or SystemIds()
         options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+        # State and bytes. The database comes first: its lock refuses a second server before that one takes admin.sock.
+        self.db = open_database(options.database or options.data / "codeyard.db", self.clock, self.ids)
         self.sockets = _listen(options)
         port = self.sockets[0][0].getsockname()[1]
         self.endpoint = f"http://{options.host}:{port}"
         self.console_url = f"http://console.localhost:{port}"
-
-        # State and bytes.
-        self.db = open_database(options.database or options.data / "codeyard.db", self.clock, self.ids)
         master = load_master_key(options.data, self.ids)
         self.blobs = FileBlobs(options.data / "blobs", master, self.clock, self.ids, self.db)
 
@@ -255,10 +255,15 @@ class Yard:
         )
 
     def _bootstrap(self) -> dict[str, str]:
-        """The bootstrap administrator's keys: made once, kept in DIR/admin.json for endpoint.json."""
+        """The bootstrap administrator's keys: made once, kept in DIR/admin.json for endpoint.json.
+
+        A crash may fall between the keys' commit and the file: where it is missing, they are made anew.
+        """
         kept = self.options.data / "admin.json"
         self.identity.ensure_account(self.options.account, "")
         made = self.identity.bootstrap_admin(self.options.account)
+        if made is None and not kept.exists():
+            made = self.identity.renew_admin(self.options.account)
         if made is not None:
             _write_private(kept, json.dumps({"access_key_id": made[0], "secret_access_key": made[1]}))
         found: dict[str, str] = json.loads(kept.read_text())

@@ -84,6 +84,8 @@ def access_table(kit: Kit) -> Mapping[str, Access]:
     table.update({name: _created(name, *place) for name, place in _CREATED.items()})
     table.update({name: _listed(name, kind) for name, kind in _LISTED.items()})
     table["AddRoleToInstanceProfile"] = rooms.add_role
+    table["UpdateUser"] = rooms.moved("UpdateUser", "user", "NewUserName", rooms.user)
+    table["UpdateGroup"] = rooms.moved("UpdateGroup", "group", "NewGroupName", rooms.group)
     table["GetAccessKeyLastUsed"] = rooms.last_used
     table["ListServiceSpecificCredentials"] = rooms.credentials
     table["SimulatePrincipalPolicy"] = _on_member("SimulatePrincipalPolicy", "PolicySourceArn")
@@ -137,6 +139,22 @@ class _Entries:
         arn = text(params, "PolicyArn") or "*"
         found = policies.managed(tx, arn)
         return arn, {} if found is None else resource_tags(found.tags)
+
+    def moved(self, operation: str, kind: str, member: str, look: Callable[[Tx, Scope, Params], Found]) -> Access:
+        """Renaming or moving needs the action on what the entity is, and on what it becomes."""
+        source = self.entry(operation, look)
+
+        def checks(scope: Scope, params: Params) -> Iterable[Check]:
+            yield from source(scope, params)
+            if not (text(params, member) or text(params, "NewPath")):
+                return
+            old, found = self._db.read(lambda tx: look(tx, scope, params))
+            found.pop("iam:PermissionsBoundary", None)
+            head, _, name = old.rpartition("/")
+            path = text(params, "NewPath") or head[head.index(f":{kind}") + len(kind) + 1 :] + "/"
+            yield Check(f"iam:{operation}", model.arn(kind, scope.account, path, text(params, member) or name), found)
+
+        return checks
 
     def add_role(self, scope: Scope, params: Params) -> Iterable[Check]:
         """Putting a role into a profile hands it to the hosts: iam:PassRole as well."""

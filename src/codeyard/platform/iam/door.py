@@ -313,6 +313,23 @@ class IamDoor:
 
         return (key_id, secret) if self._kit.db.write(make) else None
 
+    def renew_admin(self, account_id: str) -> tuple[str, str]:
+        """New keys for the user `admin`, whose first ones nobody knows any more: the oldest key makes room."""
+        ids, now = self._kit.ids, self._kit.clock.now()
+        key_id, secret = model.access_key_id(ids, "AKIA", account_id), ids.token(40, model.SECRET)
+        sealed = self._kit.sealer.seal(secret.encode("ascii"), key_context(key_id))
+
+        def renew(tx: Tx) -> None:
+            user = entities.user(tx, account_id, "admin")
+            assert user is not None
+            held = sorted(keys.of_user(tx, AccessKey, user.id), key=lambda key: key.created)
+            for oldest in held[:1]:
+                keys.delete(tx, AccessKey, oldest.id)
+            keys.add(tx, AccessKey(key_id, user.id, account_id, "Active", sealed, now))
+
+        self._kit.db.write(renew)
+        return key_id, secret
+
 
 def user_principal(user: User, key_id: str = "") -> Principal:
     """An IAM user as a principal."""

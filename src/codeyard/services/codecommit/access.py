@@ -15,9 +15,9 @@ def _on_repository(operation: str, member: str = "repositoryName") -> Access:
     return on(f"codecommit:{operation}", "{}", member)
 
 
-def _on_branch(operation: str, member: str) -> Access:
+def _on_branch(operation: str, member: str, prefix: str = "") -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        branch = text(params, member)
+        branch = text(params, member).removeprefix(prefix)
         keys = {REFERENCES: f"refs/heads/{branch}"} if branch else {}
         return (Check(f"codecommit:{operation}", _arn(scope, params), keys),)
 
@@ -25,9 +25,9 @@ def _on_branch(operation: str, member: str) -> Access:
 
 
 def _merge(operation: str) -> Access:
-    """A merge changes the target branch, or else the destination that it names."""
+    """A merge changes the target branch, or else the destination that it names, in full or in short."""
     to_target = _on_branch(operation, "targetBranch")
-    to_destination = _on_branch(operation, "destinationCommitSpecifier")
+    to_destination = _on_branch(operation, "destinationCommitSpecifier", "refs/heads/")
     return lambda scope, params: (to_target if text(params, "targetBranch") else to_destination)(scope, params)
 
 

@@ -148,8 +148,10 @@ class RefChanges:
             if extra is not None:
                 extra(tx)
 
-        ctx.write(write)
-        self._live.discard(batch.id)
+        try:
+            ctx.write(write)
+        finally:  # refused, it stays open: whoever looks when the lease ends may settle it
+            self._live.discard(batch.id)
         self._follow_default(batch.repository.id, done)
         crash_point(CLOSED)
 

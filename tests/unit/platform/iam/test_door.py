@@ -17,6 +17,35 @@ def test_the_bootstrap_administrator_may_do_everything_and_is_made_once(bench: B
     assert bench.door.bootstrap_admin(ACCOUNT) is None
 
 
+def test_a_lost_administrator_key_is_replaced_and_the_old_one_counts_no_more(bench: Bench) -> None:
+    old = bench.admin.access_key_id
+    key_id, secret = bench.door.renew_admin(ACCOUNT)
+    assert bench.door.credential(key_id, "").secret == secret
+    assert bench.door.credential(key_id, "").principal.arn == bench.admin.arn
+    with pytest.raises(AwsError, match="InvalidClientTokenId"):
+        bench.door.credential(old, "")
+
+
+def test_renewing_the_administrator_leaves_its_later_keys_alone(bench: Bench) -> None:
+    bench.clock.advance(1)
+    later = bench.principal("admin")
+    bench.door.renew_admin(ACCOUNT)
+    assert bench.door.credential(later.access_key_id, "").principal == later
+
+
+@pytest.mark.parametrize("change", [{"NewUserName": "boss"}, {"NewPath": "/prod/"}])
+def test_a_user_is_renamed_or_moved_only_to_where_the_caller_may_as_well(bench: Bench, change: dict[str, str]) -> None:
+    here = f"arn:aws:iam::{ACCOUNT}:user/dev/*"
+    mover = bench.user("mover", allow("iam:UpdateUser", on=here))
+    bench.call("CreateUser", {"UserName": "ann", "Path": "/dev/"})
+    if "NewPath" in change:
+        with pytest.raises(AwsError, match="AccessDenied"):
+            bench.call("UpdateUser", {"UserName": "ann", **change}, by=mover)
+    else:
+        bench.call("UpdateUser", {"UserName": "ann", **change}, by=mover)
+        assert bench.call("GetUser", {"UserName": "boss"})["User"]["Path"] == "/dev/"
+
+
 def test_an_unknown_key_is_an_invalid_client_token(bench: Bench) -> None:
     with pytest.raises(AwsError) as refused:
         bench.door.credential("AKIAAAAAAAAAAAAAAAAA", "")

@@ -67,6 +67,11 @@ def test_a_merge_names_its_target_or_else_its_destination() -> None:
     assert checks("MergeBranchesByFastForward", **to, targetBranch="x")[0][2] == {REFERENCES: "refs/heads/x"}
 
 
+def test_a_merge_that_names_its_destination_in_full_is_checked_on_the_branch_that_it_moves() -> None:
+    to = {"repositoryName": "r", "destinationCommitSpecifier": "refs/heads/main"}
+    assert checks("MergeBranchesByFastForward", **to)[0][2] == {REFERENCES: "refs/heads/main"}
+
+
 def test_renaming_needs_both_names() -> None:
     found = checks("UpdateRepositoryName", oldName="a", newName="b")
     assert [resource for _, resource, _ in found] == [ARN + "a", ARN + "b"]

@@ -16,7 +16,7 @@ from codeyard.git.pktline import FLUSH, PushHead, PushParser, RefCommand, pkt, r
 from codeyard.git.transfer import PushRequest
 from codeyard.services.codecommit import refs
 from codeyard.storage import loads
-from tests.unit.services.codecommit.harness import ALICE, Service
+from tests.unit.services.codecommit.harness import ALICE, Call, Service
 
 
 class Died(BaseException):
@@ -80,6 +80,22 @@ def test_a_batch_whose_lease_ended_is_settled_by_its_timer(service: Service, mon
     service.part.reconcilers[refs.SETTLE](batch)
     assert intents(service) == 1, "this process is still at it"
     service.rooms.changes._live.clear()
+    service.part.reconcilers[refs.SETTLE](batch)
+    assert intents(service) == 0
+    assert [event["event"] for event in service.events()] == ["referenceCreated"]
+
+
+def test_a_change_whose_last_write_is_refused_is_settled_when_its_lease_ends(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Any, fn: Any) -> Any:
+        raise AwsError("ThrottlingException", "busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Call, "write", refused)
+        with pytest.raises(AwsError):
+            put(service)
+    batch = service.kit.db.read(lambda tx: tx.scalar(sa.text("SELECT key FROM timers")))
     service.part.reconcilers[refs.SETTLE](batch)
     assert intents(service) == 0
     assert [event["event"] for event in service.events()] == ["referenceCreated"]
