@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -162,17 +163,13 @@ def module_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestYard]:
 
 def _now_clock() -> ManualClock:
     """A clock that tests move, beginning now: clients sign with the machine's time."""
-    import time
-
     return ManualClock(time.time_ns() // 1000)
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     """Wait on a condition; its first true value."""
-    deadline = threading.Event()
-    threading.Timer(seconds, deadline.set).start()
-    pause = threading.Event()
+    deadline, pause = time.monotonic() + seconds, threading.Event()
     while not (found := condition()):
-        assert not deadline.is_set(), "it did not happen in time"
+        assert time.monotonic() < deadline, "it did not happen in time"
         pause.wait(0.02)
     return found

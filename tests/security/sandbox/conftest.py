@@ -84,10 +84,11 @@ def user(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def run(user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Run:
     """Run a shell command in a sandbox."""
     monkeypatch.setenv("CODEYARD_TEST_SECRET", "the server's own")
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    request.addfinalizer(lambda: signal.signal(signal.SIGPIPE, before))
 
     def go(
         command: str,

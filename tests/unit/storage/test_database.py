@@ -16,7 +16,6 @@ from codeyard.storage import Database, Tx, WriteGuardError, assert_not_writing, 
 from codeyard.storage.sqlite import AlreadyOpenError, SqliteDatabase
 from codeyard.storage.system import audit, audit_resources, dirty, effects, outbox, timers
 from tests.support.postgres import opened
-from tests.support.yard import wait_until
 from tests.unit.storage.things import things
 
 
@@ -164,10 +163,10 @@ def test_a_notification_reaches_subscribers_after_the_commit_and_stops_when_they
     db.notify("iam", "now")
     with pytest.raises(ValueError):
         db.write(lambda tx: [tx.notify("iam", "never"), int("x")])
-    wait_until(lambda: len(heard) >= 2)
     leave()
     db.notify("iam", "late")
-    assert heard == ["role", "now"]
+    # A listener that has just connected wakes everybody with an empty message: something may have been missed.
+    assert [message for message in heard if message] == ["role", "now"]
 
 
 def test_text_keys_are_ordered_by_code_point(db: Database) -> None:
