@@ -8,7 +8,7 @@ import pickle
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,11 +84,10 @@ def user(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def run(user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Run:
+def run(user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run a shell command in a sandbox."""
     monkeypatch.setenv("CODEYARD_TEST_SECRET", "the server's own")
     before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    request.addfinalizer(lambda: signal.signal(signal.SIGPIPE, before))
 
     def go(
         command: str,
@@ -110,4 +109,5 @@ def run(user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pyt
             return _as_user(plan, until, seconds)
         return _sandboxed(plan, until, seconds)
 
-    return go
+    yield go
+    signal.signal(signal.SIGPIPE, before)
