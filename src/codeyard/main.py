@@ -23,7 +23,8 @@ from codeyard.edge.admin import Admin
 from codeyard.edge.app import Front
 from codeyard.edge.aws import AwsDoor
 from codeyard.edge.git_http import GitHttp
-from codeyard.edge.listener import YardServer, bind, bind_unix
+from codeyard.edge.listener import YardServer, bind
+from codeyard.edge.unix import bind_unix
 from codeyard.engine import Engine, Jobs, Kit, Settings, SystemClock, SystemIds
 from codeyard.gateway import Gateway, Registry
 from codeyard.gateway.clients import LateClients
@@ -55,6 +56,7 @@ class Options:
     account: str = "123456789012"
     public_url: str = ""
     database: str = ""
+    runner_lease: int = 60
     unsafe_local_builds: bool = False
     allow_private_outbound: bool = False
 
@@ -71,8 +73,9 @@ class Yard:
         self.db = open_database(options.database or options.data / "codeyard.db", self.clock, self.ids)
         self.sockets = _listen(options)
         port = self.sockets[0][0].getsockname()[1]
-        self.endpoint = f"http://{options.host}:{port}"
-        self.console_url = f"http://console.localhost:{port}"
+        scheme = "http" if self.sockets[0][1] else "https"  # beyond loopback nothing is served in the clear
+        self.endpoint = f"{scheme}://{_authority(options.host, port)}"
+        self.console_url = f"{scheme}://console.localhost:{port}"
         master = load_master_key(options.data, self.ids)
         self.blobs = FileBlobs(options.data / "blobs", master, self.clock, self.ids, self.db)
 
@@ -157,6 +160,7 @@ class Yard:
         kept = json.loads(config.read_text()) if config.exists() else None
         known = codebuild.enrol(admin.call, "local", kept)
         where = {"endpoint": self.endpoint, "region": self.options.region, "work": str(folder / "work")}
+        where["ca"] = str(self.options.data / "ca.pem") if self.endpoint.startswith("https:") else ""
         _write_private(config, json.dumps({**known, **where}))
 
     def serve(self, ready: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
@@ -249,6 +253,7 @@ class Yard:
             endpoint=self.endpoint,
             public_url=self.options.public_url,
             console_url=self.console_url,
+            runner_lease=self.options.runner_lease,
             unsafe_local_builds=self.options.unsafe_local_builds,
             allow_private_outbound=self.options.allow_private_outbound,
             reserved_bucket_names=frozenset(path.strip("/").split("/")[0] for path in FIXED_PATHS),
@@ -289,6 +294,12 @@ class Yard:
 
     def _today(self) -> datetime.datetime:
         return datetime.datetime.now(datetime.UTC)
+
+
+def _authority(host: str, port: int) -> str:
+    """Host and port of a URL; the addresses that mean every address are reached by their loopback one."""
+    named = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    return f"[{named}]:{port}" if ":" in named else f"{named}:{port}"
 
 
 def _listen(options: Options) -> list[tuple[socket.socket, bool]]:

@@ -92,6 +92,7 @@ class Crashyard:
         self.folder, self.data = folder, folder / "data"
         self.ran = folder / "ran"
         self._database, self._mark = database, 0
+        self.options: list[str] = []
         self._server: subprocess.Popen[bytes] | None = None
         self._agent: subprocess.Popen[bytes] | None = None
         self._runners: list[subprocess.Popen[bytes]] = []
@@ -109,7 +110,7 @@ class Crashyard:
         """
         self._mark = len(self.log("server"))
         command = ["serve", "--data", str(self.data), "--port", str(self.port)]
-        command += ["--database", self._database] if self._database else []
+        command += [*self.options, *(["--database", self._database] if self._database else [])]
         armed = {"CODEYARD_CRASH_AT": crash_at, "CODEYARD_CRASH_AFTER": str(after)} if crash_at else {}
         self._server = self._spawn("server", command, armed)
         if wait:

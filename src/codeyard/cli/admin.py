@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import click
+
+from codeyard.edge.unix import connect_unix
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -17,8 +18,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(str(self._path))
+        self.sock = connect_unix(self._path)
 
 
 def ask(data: Path, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def client(endpoint: dict[str, Any], service: str) -> Any:
         service,
         region_name=endpoint["region"],
         endpoint_url=endpoint["endpoint"],
+        verify=endpoint["ca"],
         aws_access_key_id=endpoint["access_key_id"],
         aws_secret_access_key=endpoint["secret_access_key"],
         config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),

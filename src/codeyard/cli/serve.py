@@ -24,6 +24,13 @@ import click
 @click.option("--public-url", default="", help="how clients reach this server; feeds clone URLs and links")
 @click.option("--database", default="", help="a PostgreSQL URL; without it, SQLite in the data folder")
 @click.option("--no-runner", is_flag=True, help="start no local build runner")
+@click.option(
+    "--runner-lease",
+    type=click.IntRange(5, 3600),
+    default=60,
+    show_default=True,
+    help="seconds of a runner's silence after which its builds are given up",
+)
 @click.option("--unsafe-local-builds", is_flag=True, help="run builds without a sandbox (recorded in each build)")
 @click.option("--pass-host-tooling", is_flag=True, help="pass this host's pip, npm and CA configuration into builds")
 @click.option("--allow-private-outbound", is_flag=True, help="let webhooks and SNS reach private addresses")
@@ -31,6 +38,7 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
     """Serve every door on one port, with a local build runner beside it."""
     from codeyard.cli.local_runner import LocalRunner
     from codeyard.main import Options, Yard
+    from codeyard.storage import AlreadyOpenError
 
     flags = ["--pass-host-tooling"] if pass_host_tooling else []
     flags += ["--unsafe-local-builds"] if options["unsafe_local_builds"] else []
@@ -43,7 +51,12 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
         click.echo(f"Codeyard serves at {found['endpoint']} (TLS on the same port), console {found['console']}")
         click.echo(f'Next:  eval "$(codeyard env --data {data})"  and then any aws, boto3 or git command')
 
-    yard = Yard(Options(data=data.absolute(), **options))
+    try:
+        yard = Yard(Options(data=data.absolute(), **options))
+    except AlreadyOpenError:
+        raise click.ClickException(f"a server is already running on {data}. Stop it, or give another --data") from None
+    except OSError as error:
+        raise click.ClickException(f"cannot serve at {options['host']} port {options['port']}: {error}") from None
     try:
         yard.serve(ready)
     finally:

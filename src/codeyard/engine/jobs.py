@@ -20,6 +20,7 @@ from codeyard.storage.system import jobs
 
 log = logging.getLogger(__name__)
 RETRY = 5 * SECOND
+LEASES = "leases"
 CLAIMED = register("engine.job.claimed", "a job is leased, its worker does not know")
 LAPSED = register("engine.job.lapsed", "a lapsed lease was handled, its row is still open")
 
@@ -82,6 +83,21 @@ class Jobs:
         stmt = sa.update(jobs).where(jobs.c.state == "leased", jobs.c.lease_until < until)
         self._db.write(lambda tx: tx.execute(stmt.values(lease_until=until)) and None)
 
+    def leased_to(self, worker: str) -> list[str]:
+        """Ids of the jobs that a worker holds."""
+        stmt = sa.select(jobs.c.id).where(jobs.c.state == "leased", jobs.c.worker == worker)
+        return [row.id for row in self._db.read(lambda tx: tx.all(stmt))]
+
+    def lapse(self, job_id: str, worker: str) -> None:
+        """End the lease of a worker that never heard of it: its rule decides now, not when the lease runs out."""
+        mine = sa.and_(jobs.c.id == job_id, jobs.c.state == "leased", jobs.c.worker == worker)
+
+        def write(tx: Tx) -> None:
+            tx.execute(sa.update(jobs).where(mine).values(lease_until=self._clock.now()))
+            tx.notify(LEASES)
+
+        self._db.write(write)
+
     def open(self) -> None:
         """Let workers wait again, after `close`."""
         self._closed = False
@@ -121,7 +137,7 @@ class Jobs:
 class LapsedWork:
     """Asks `Part.lapsed_jobs[queue](job_id)` about jobs whose lease ran out; without a rule they are offered again."""
 
-    name, channel, parallel = "lapsed", "leases", True
+    name, channel, parallel = "lapsed", LEASES, True
 
     def __init__(self, db: Database, clock: Clock, rules: Mapping[str, Callable[[str], None]]) -> None:
         self._db, self._clock, self._rules = db, clock, rules

@@ -21,7 +21,6 @@ from codeyard.engine.timers import TimersWork
 log = logging.getLogger(__name__)
 SWEEP_S = 5.0
 TIDY_S = 3600.0
-LEASE_GRACE = 30 * SECOND
 ROUNDS = 100_000
 
 
@@ -123,7 +122,7 @@ class Engine:
         """Give leases a grace (workers could not reach a server that was down), then run in threads."""
         self._ended.clear()
         self._kit.jobs.open()
-        self._kit.jobs.extend_all(LEASE_GRACE)
+        self._kit.jobs.extend_all(self._kit.settings.runner_lease * SECOND // 2)
         for pump in self._pumps:
             pump.start()
         listen = getattr(self._kit.clock, "listen", None)

@@ -28,6 +28,7 @@ class Settings:
     trail_retention_days: int = 90
     blob_grace: int = 86_400
     workers: int = 8
+    runner_lease: int = 60
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property

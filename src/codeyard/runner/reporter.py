@@ -17,7 +17,7 @@ from codeyard.runner.client import AWAY, Configuration, Keys, Refused, Server
 from codeyard.runner.log import BuildLog
 
 log = logging.getLogger(__name__)
-_BEAT_S, _PAUSE_S, _LONGEST_PAUSE_S = 10.0, 0.05, 2.0
+_BEATS_A_LEASE, _PAUSE_S, _LONGEST_PAUSE_S = 6, 0.05, 2.0
 _CHUNK = 512 * 1024
 _LET_GO_S = 900.0
 _RENEW_BEFORE_S = 420.0
@@ -29,6 +29,7 @@ class Reporter:
     def __init__(self, config: Path, job: dict[str, Any], lost: Callable[[], None]) -> None:
         self._config, self._held = config, {"jobId": job["jobId"], "fence": job["fence"]}
         self._lost, self.over = lost, False
+        self._every = job["leaseSeconds"] / _BEATS_A_LEASE
         self._changed = threading.Condition()
         self._phases: deque[tuple[int, str, dict[str, Any]]] = deque()
         self._said = 0
@@ -82,7 +83,7 @@ class Reporter:
         return number
 
     def _run(self) -> None:
-        beat, pause = time.monotonic() + _BEAT_S, _PAUSE_S
+        beat, pause = time.monotonic() + self._every, _PAUSE_S
         while not self.over:
             with self._changed:
                 self._changed.wait_for(self._pending, max(0.0, beat - time.monotonic()))
@@ -91,7 +92,7 @@ class Reporter:
                 self._ship()
                 if time.monotonic() >= beat:
                     self._beat()
-                    beat = time.monotonic() + _BEAT_S
+                    beat = time.monotonic() + self._every
                 pause = _PAUSE_S
             except Refused as refused:
                 if not self._survives(refused):

@@ -6,9 +6,11 @@ from codeyard.storage.files import FileBlobs
 from codeyard.storage.guard import WriteGuardError, assert_not_writing
 from codeyard.storage.keys import MasterKey, RootSealer, load_master_key
 from codeyard.storage.schema import Key, dumps, loads, schema
+from codeyard.storage.sqlite import AlreadyOpenError
 from codeyard.storage.tx import Row, Tx
 
 __all__ = [
+    "AlreadyOpenError",
     "BlobWriter",
     "Blobs",
     "Database",

@@ -20,7 +20,8 @@ import uvicorn
 from codeyard.edge import protocol, tls
 from codeyard.edge.asgi import reply
 from codeyard.edge.inbound import STALLED
-from codeyard.edge.listener import YardServer, bind, bind_unix
+from codeyard.edge.listener import YardServer, bind
+from codeyard.edge.unix import bind_unix
 
 GET = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"
 

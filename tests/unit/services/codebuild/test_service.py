@@ -289,6 +289,21 @@ def test_a_lapsed_lease_offers_the_build_again_before_its_first_command(world: W
         world.phase(first, 2, "INSTALL")
 
 
+def test_a_build_whose_claim_was_never_heard_is_offered_again_at_once(world: World) -> None:
+    world.project()
+    build = world.begin()
+    unheard = world.claim()
+    assert world.claim() == {}  # by a runner that holds nothing: the answer before was lost
+    world.yard.settle()
+    again = world.claim()
+    assert (again["jobId"], again["fence"] > unheard["fence"]) == (build, True)
+    world.phase(again, 1, "DOWNLOAD_SOURCE")
+    assert world.claim() == {}  # it was heard of since: the lease stands
+    world.yard.settle()
+    assert world.claim() == {}
+    world.phase(again, 2, "BUILD")
+
+
 def test_a_lapsed_lease_is_a_fault_after_the_first_command(world: World) -> None:
     world.project()
     build = world.begin()

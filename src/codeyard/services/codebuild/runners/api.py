@@ -18,7 +18,6 @@ from codeyard.services.codebuild.model.builds import COMMANDS_FROM, ENDS, PHASES
 from codeyard.services.codebuild.runners.offers import BUILDS, CHANNEL
 from codeyard.storage import Row, Tx, dumps, loads
 
-LEASE = 60_000_000
 SESSION_S = 900
 TOKEN_LIFE = 3_600_000_000
 _MOST_LOG = 1 << 20
@@ -30,6 +29,7 @@ class RunnerProtocol:
 
     def __init__(self, kit: Kit, engine: BuildEngine, logs: BuildLogs) -> None:
         self._kit, self._engine, self._logs = kit, engine, logs
+        self._lease = kit.settings.runner_lease * 1_000_000
         self._news, self._generation, self._closed = threading.Condition(), 0, False
         for channel in ("jobs", CHANNEL):
             kit.db.subscribe(channel, self._heard)
@@ -63,6 +63,7 @@ class RunnerProtocol:
     def claim_job(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The next build, waited for; answers early when a build that the runner holds is no longer its own."""
         fleet = self._runner(ctx).fleet
+        self._take_back(ctx.principal.arn, {held["jobId"] for held in req.get("holding") or ()})
         until = time.monotonic() + min(req.get("waitSeconds") or 0, 20)
         while True:
             generation = self._generation
@@ -83,7 +84,7 @@ class RunnerProtocol:
         lost, credentials = [], []
         for held in req["holding"]:
             try:
-                self._kit.jobs.heartbeat(held["jobId"], held["fence"], LEASE)
+                self._kit.jobs.heartbeat(held["jobId"], held["fence"], self._lease)
             except StaleFence:
                 lost.append(held["jobId"])
                 continue
@@ -164,16 +165,23 @@ class RunnerProtocol:
         self._closed = True
         self._heard("")
 
+    def _take_back(self, worker: str, holding: set[str]) -> None:
+        """Builds that the runner was given in an answer which never reached it: offer them again at once."""
+        for build_id in set(self._kit.jobs.leased_to(worker)) - holding:
+            row = self._kit.db.read(lambda tx, i=build_id: store.build(tx, i))  # type: ignore[misc]
+            if row is not None and row.stage == "offered":
+                self._kit.jobs.lapse(build_id, worker)
+
     def _take(self, ctx: Context, fleet: str) -> dict[str, Any] | None:
         """Lease the next build. Its record learns of it with the first report, which spares the claim a write."""
-        job = self._kit.jobs.claim((fleet,), ctx.principal.arn, LEASE)
+        job = self._kit.jobs.claim((fleet,), ctx.principal.arn, self._lease)
         while job is not None:
             row = self._kit.db.read(lambda tx, i=job.id: store.build(tx, i))  # type: ignore[misc]
             if row is None or row.stage == "ended":
                 self._kit.jobs.finish(job.id, job.fence)
             elif (answer := self._answer(row, job)) is not None:
                 return answer
-            job = self._kit.jobs.claim((fleet,), ctx.principal.arn, LEASE)
+            job = self._kit.jobs.claim((fleet,), ctx.principal.arn, self._lease)
         return None
 
     def _answer(self, row: Row, job: Job) -> dict[str, Any] | None:
@@ -197,6 +205,7 @@ class RunnerProtocol:
             "network": plan["network"],
             "artifacts": record.get("artifacts"),
             "timeoutSeconds": record["timeoutInMinutes"] * 60,
+            "leaseSeconds": self._kit.settings.runner_lease,
             "logs": record["logs"],
             "project": row.project,
         }

@@ -1,0 +1,111 @@
+"""A server on an address that is not loopback's first: it speaks TLS alone, and everything beside it follows."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.crash.support import wait_until
+
+HOST = "127.0.0.2"  # any address but 127.0.0.1, ::1 and localhost counts as one beyond
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+SPEC = "version: 0.2\nphases:\n  build:\n    commands:\n      - aws_url=$AWS_ENDPOINT_URL; echo at ${aws_url%%:*}\n"
+
+
+def codeyard(*arguments: str, **more: Any) -> list[str]:
+    """A command of ours."""
+    return [sys.executable, "-m", "codeyard.cli", *arguments]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """What endpoint.json says of a server on HOST, with its data folder."""
+    data = tmp_path / "data"
+    server = subprocess.Popen(codeyard("serve", "--data", str(data), "--host", HOST, "--port", "0"))
+    try:
+        wait_until("the server serves", lambda: server.poll() is not None or (data / "endpoint.json").exists())
+        yield {**json.loads((data / "endpoint.json").read_text()), "data": str(data)}
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def client(served: dict[str, Any], service: str) -> Any:
+    """A boto3 client that trusts the server's own CA and no other."""
+    return boto3.client(
+        service,
+        endpoint_url=served["endpoint"],
+        verify=served["ca"],
+        region_name=served["region"],
+        aws_access_key_id=served["access_key_id"],
+        aws_secret_access_key=served["secret_access_key"],
+    )
+
+
+def test_its_address_its_environment_and_its_runner_speak_tls(served: dict[str, Any]) -> None:
+    assert served["endpoint"].startswith(f"https://{HOST}:")
+    iam, codebuild = client(served, "iam"), client(served, "codebuild")
+    role = iam.create_role(RoleName="build", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    codebuild.create_project(
+        name="over-tls",
+        source={"type": "NO_SOURCE", "buildspec": SPEC},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/standard:7.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+        },
+        serviceRole=role,
+    )
+    build = codebuild.start_build(projectName="over-tls")["build"]["id"]
+
+    def ended() -> Any:
+        found = codebuild.batch_get_builds(ids=[build])["builds"][0]
+        return found if found["buildComplete"] else None
+
+    found = wait_until("the build ends", ended, 60)
+    assert found["buildStatus"] == "SUCCEEDED", found["phases"]
+
+
+def test_plain_http_gets_no_answer(served: dict[str, Any]) -> None:
+    port = int(served["endpoint"].rpartition(":")[2])
+    with socket.create_connection((HOST, port), timeout=10) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: codeyard\r\n\r\n")
+        with suppress(ConnectionResetError):
+            assert plain.recv(100) == b""
+
+
+def test_the_environment_of_env_reaches_it(served: dict[str, Any]) -> None:
+    script = f'eval "$({sys.executable} -m codeyard.cli env --data {served["data"]})" && aws sts get-caller-identity'
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-c", script], env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    assert json.loads(done.stdout)["Account"] == served["account"], done.stderr
+
+
+def test_a_second_server_on_its_data_is_told_what_is_wrong(served: dict[str, Any]) -> None:
+    done = subprocess.run(codeyard("serve", "--data", served["data"], "--port", "0"), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "a server is already running on" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(served: dict[str, Any], tmp_path: Path) -> None:
+    port = served["endpoint"].rpartition(":")[2]
+    taken = codeyard("serve", "--data", str(tmp_path / "other"), "--host", HOST, "--port", port)
+    done = subprocess.run(taken, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
