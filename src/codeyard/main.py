@@ -188,7 +188,8 @@ class Yard:
             timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=65536,
         )
-        return YardServer(config, self.sockets, tls.server_context(self.options.data), ready, self._let_go)
+        at_once = None if self.options.database else self.front.answer_at_once
+        return YardServer(config, self.sockets, tls.server_context(self.options.data), ready, self._let_go, at_once)
 
     def close(self) -> None:
         """Stop the engine, put the last records on the trail, let go of everything."""
@@ -239,7 +240,14 @@ class Yard:
             {"console-link": self._console_link, "account": self._create_account},
             prometheus_client.generate_latest,
         )
-        front = Front(aws=self.aws, git=self.git, admin=admin, console=self.console, console_hosts=frozenset(HOSTS))
+        front = Front(
+            aws=self.aws,
+            git=self.git,
+            admin=admin,
+            console=self.console,
+            console_hosts=frozenset(HOSTS),
+            at_once=self.aws.answer_at_once,
+        )
         front.serve_fixed(sns.CERTIFICATE_PATH, self._signing_certificate)
         return front
 

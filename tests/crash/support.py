@@ -374,7 +374,7 @@ class Short:
         clone = self.yard.folder / "clone"
         shutil.rmtree(clone, ignore_errors=True)
         self.yard.git("clone", "-q", self.url, str(clone), cwd=self.yard.folder)
-        has = set(self.yard.git("rev-list", "HEAD", cwd=clone).stdout.split())
+        has = set(self.yard.git("rev-list", "--all", cwd=clone).stdout.split())
         assert set(self.pushed) <= has, "an answered push is lost"
 
     def check_executions(self) -> None:

@@ -142,6 +142,8 @@ def test_a_server_that_dies_twice_at_the_same_point_still_recovers(tmp_path: Pat
         yard.start()
         short = Short(yard)
         short.set_up()
+        short.execution_of(short.push())
+        short.wait_ended()
         yard.kill_server()
         yard.start("codepipeline.action.called")
         check = push(short)

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from codeyard.edge.asgi import ASGIScope, Receive, Send, reply
+from codeyard.edge.express import AtOnce
+from codeyard.wire.http import HttpAnswer
 
 App = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
@@ -13,8 +15,17 @@ App = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 class Front:
     """Routes by host and path, in the order of docs/architecture.md: admin socket, console, git, fixed paths, AWS."""
 
-    def __init__(self, *, aws: App, git: App, admin: App, console: App | None, console_hosts: frozenset[str]) -> None:
-        self._aws, self._git, self._admin = aws, git, admin
+    def __init__(
+        self,
+        *,
+        aws: App,
+        git: App,
+        admin: App,
+        console: App | None,
+        console_hosts: frozenset[str],
+        at_once: AtOnce = lambda scope, body: None,
+    ) -> None:
+        self._aws, self._git, self._admin, self._at_once = aws, git, admin, at_once
         self._console, self._console_hosts = console, console_hosts
         self._fixed: dict[str, Callable[[], tuple[str, bytes]]] = {}
         self.serving = False
@@ -31,6 +42,10 @@ class Front:
         if scope["type"] != "http":
             return
         await self._door(scope)(scope, receive, send)
+
+    def answer_at_once(self, scope: ASGIScope, body: bytes) -> HttpAnswer | None:
+        """A cheap read's answer, without a task of its own; None for everything else."""
+        return self._at_once(scope, body) if self._door(scope) is self._aws else None
 
     def _door(self, scope: ASGIScope) -> App:
         path = scope["path"]

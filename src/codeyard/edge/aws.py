@@ -37,11 +37,10 @@ class Plan:
 class Call:
     """What is known of a request so far; an error is answered in the form of its route."""
 
-    __slots__ = ("head", "inbound", "request_id", "route", "scope")
+    __slots__ = ("head", "request_id", "route", "scope")
 
-    def __init__(self, scope: ASGIScope, head: Head, inbound: Inbound, route: Route, request_id: str) -> None:
-        self.scope, self.head, self.inbound = scope, head, inbound
-        self.route, self.request_id = route, request_id
+    def __init__(self, scope: ASGIScope, head: Head, route: Route, request_id: str) -> None:
+        self.scope, self.head, self.route, self.request_id = scope, head, route, request_id
 
 
 class AwsDoor:
@@ -70,26 +69,52 @@ class AwsDoor:
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; every AwsError in its protocol's own form, every fault as InternalFailure."""
         head = head_of(scope)
-        call = Call(scope, head, Inbound(receive, head, scope.get("state")), self._router.route(head), self._ids.uuid())
+        call = Call(scope, head, self._router.route(head), self._ids.uuid())
+        inbound = Inbound(receive, head, scope.get("state"))
         try:
-            answer = await self._serve(call)
+            answer = await self._serve(call, inbound)
         except AwsError as error:
             answer = self._wire.error(call.route, error, call.request_id)
         except (ConnectionError, asyncio.CancelledError):
             return  # the client left, or the server ends: nobody waits for this answer
-        except Exception:  # a fault of ours must still be an answer, without its trace
-            log.exception("fault at the AWS door, request %s", call.request_id)
-            fault = AwsError("InternalFailure", f"An internal fault; request id {call.request_id}.", status=500)
-            answer = self._wire.error(call.route, fault, call.request_id)
-        await self._send(answer, call, send)
+        except Exception:
+            answer = self._fault(call)
+        await self._send(answer, call, inbound, send)
 
-    async def _serve(self, call: Call) -> HttpAnswer:
+    def answer_at_once(self, scope: ASGIScope, body: bytes) -> HttpAnswer | None:
+        """The answer to a whole request that is a cheap read; None where it is another, or must wait for something."""
+        head = head_of(scope)
+        route = self._router.route(head)
+        if route.operation is None and route.protocol == "query":
+            route = self._router.route_query(route, body)
+        if route.operation is None or not self._plan(route).at_once:
+            return None
+        call = Call(scope, head, route, self._ids.uuid())
+        try:
+            signed, call.head = self._signatures.read(head, route)
+            principal, key = self._signatures.verify(signed, call.head, route)
+            plain = self._spooler.checked(body, signed, call.head, key)
+            answer = self._gateway.invoke_at_once(self._invocation(call, principal, signed, plain))
+            return None if answer is None else self._wire.answer(route, answer, call.request_id)
+        except AwsError as error:
+            return self._wire.error(route, error, call.request_id)
+        except Exception:
+            return self._fault(call)
+
+    def _fault(self, call: Call) -> HttpAnswer:
+        """A fault of ours must still be an answer, without its trace."""
+        log.exception("fault at the AWS door, request %s", call.request_id)
+        fault = AwsError("InternalFailure", f"An internal fault; request id {call.request_id}.", status=500)
+        return self._wire.error(call.route, fault, call.request_id)
+
+    async def _serve(self, call: Call, inbound: Inbound) -> HttpAnswer:
         signed, head = self._signatures.read(call.head, call.route)
         call.head = head
         principal, key = self._signatures.verify(signed, head, call.route)
         if call.route.operation is not None and (plan := self._plan(call.route)).streams:
-            return await self._stream_in(call, self._invocation(call, principal, signed, b""), signed, key, plan)
-        body = self._spooler.checked(await call.inbound.whole(), signed, head, key)
+            inv = self._invocation(call, principal, signed, b"")
+            return await self._stream_in(call, inbound, inv, signed, key, plan)
+        body = self._spooler.checked(await inbound.whole(), signed, head, key)
         if call.route.operation is None and call.route.protocol == "query":
             call.route = self._router.route_query(call.route, body)
         if call.route.operation is None:
@@ -102,9 +127,11 @@ class AwsDoor:
             return answer
         return await plan.pool.run(lambda: self._gateway.invoke(inv))
 
-    async def _stream_in(self, call: Call, inv: Invocation, signed: Any, key: bytes, plan: Plan) -> HttpAnswer:
+    async def _stream_in(
+        self, call: Call, inbound: Inbound, inv: Invocation, signed: Any, key: bytes, plan: Plan
+    ) -> HttpAnswer:
         admitted = await plan.pool.run(lambda: self._gateway.admit(inv))
-        staged = await self._spooler.spool(call.inbound, signed, call.head, key)
+        staged = await self._spooler.spool(inbound, signed, call.head, key)
         params = self._wire.parse(call.route, call.head, staged)
         answer = await plan.pool.run(lambda: admitted.run(params))
         return self._wire.answer(call.route, answer, inv.request_id)
@@ -142,8 +169,8 @@ class AwsDoor:
             origin,
         )
 
-    async def _send(self, answer: HttpAnswer, call: Call, send: Send) -> None:
-        body, inbound = answer.body, call.inbound
+    async def _send(self, answer: HttpAnswer, call: Call, inbound: Inbound, send: Send) -> None:
+        body = answer.body
         if isinstance(body, bytes):
             body = b"" if call.head.method == "HEAD" else body
             if inbound.complete or await inbound.settle():

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvicorn
 
+from codeyard.edge.express import AtOnce
 from codeyard.edge.protocol import YardProtocol
 
 _TLS_HANDSHAKE = b"\x16"
@@ -100,9 +101,11 @@ class YardServer(uvicorn.Server):
         tls: ssl.SSLContext | None,
         ready: Callable[[], None],
         stopping: Callable[[], None] = lambda: None,
+        at_once: AtOnce | None = None,
     ) -> None:
         super().__init__(config)
         self._listeners, self._tls, self._ready, self._stopping = listeners, tls, ready, stopping
+        self._at_once = at_once
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let go of the calls that wait for something, then close as uvicorn does."""
@@ -142,7 +145,11 @@ class YardServer(uvicorn.Server):
 
     def _protocol(self, admin: bool) -> YardProtocol:
         return YardProtocol(
-            admin=admin, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            admin=admin,
+            at_once=self._at_once,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
         )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from codeyard.edge.express import LARGEST, AtOnce, response
 from codeyard.edge.inbound import STALLED
 
 MAX_HEAD = 64 * 1024  # session tokens and presigned links of 16 KiB and more are usual
@@ -19,11 +21,15 @@ _TOO_LARGE = (
 
 
 class YardProtocol(HttpToolsProtocol):
-    """One connection. What came over the admin socket says so in the request's state, and nothing else does."""
+    """One connection. What came over the admin socket says so in the request's state, and nothing else does.
 
-    def __init__(self, *, admin: bool, app_state: dict[str, Any], **more: Any) -> None:
+    A request that came in one piece is offered to `at_once` first.
+    """
+
+    def __init__(self, *, admin: bool, app_state: dict[str, Any], at_once: AtOnce | None = None, **more: Any) -> None:
         super().__init__(app_state={**app_state, "admin": True} if admin else app_state, **more)
-        self._admin = admin
+        self._admin, self._at_once = admin, None if admin else at_once
+        self._held: list[bytes] | None = None
         self._in_head, self._head_bytes, self._head_since = True, 0, self.loop.time()
         self._heard = self._head_since
 
@@ -39,6 +45,7 @@ class YardProtocol(HttpToolsProtocol):
             return
         begun, self._heard = self._head_since, self.loop.time()
         super().data_received(data)
+        self._let_go()
         if self._in_head and not self.transport.is_closing():
             # A piece in which a request begins may hold the end of the one before: only further pieces count.
             self._head_bytes += len(data) if begun == self._head_since else 0
@@ -52,9 +59,58 @@ class YardProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Its head is there."""
+        """Its head is there. Its body may be too: it is waited for as long as this piece of data lasts."""
         self._in_head = False
-        super().on_headers_complete()
+        if self._at_once is not None and self._is_alone():
+            self._held = []
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of its body."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
+
+    def on_message_complete(self) -> None:
+        """It is whole: answered now, or by the application in its own time."""
+        if self._held is not None and self._answered(b"".join(self._held)):
+            return
+        self._let_go()
+        super().on_message_complete()
+
+    def _is_alone(self) -> bool:
+        """Whether nothing stands before this request, and nobody waits for leave to send its body."""
+        free = self.cycle is None or self.cycle.response_complete
+        return free and not self.pipeline and not self.expect_100_continue and not self.flow.write_paused
+
+    def _answered(self, body: bytes) -> bool:
+        assert self._at_once is not None
+        scope: Any = self.scope
+        url = parse_url(self.url)
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["raw_path"], scope["query_string"] = url.path, url.query or b""
+        scope["path"] = url.path.decode("ascii")
+        answer = self._at_once(scope, body) if len(body) <= LARGEST else None
+        if answer is None:
+            return False
+        self._held = None
+        keep = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        head_only = scope["method"] == "HEAD"
+        self.transport.write(response(answer, self.server_state.default_headers, head_only=head_only, keep_alive=keep))
+        if not keep:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
+    def _let_go(self) -> None:
+        """Hand what was held to the application."""
+        held, self._held = self._held, None
+        if held is not None:
+            super().on_headers_complete()
+            for body in held:
+                super().on_body(body)
 
     def expire(self) -> None:
         """Close the connection where a head has been too long in coming; tell the reader of a body that stalls."""

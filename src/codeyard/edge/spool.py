@@ -10,6 +10,7 @@ from codeyard.edge.inbound import Inbound
 from codeyard.storage.blobs import Blobs
 from codeyard.wire import chunked
 from codeyard.wire.http import Head
+from codeyard.wire.sigv4 import UNSIGNED, Signed
 
 MAX_OBJECT = 5 * 1024**3
 _FRAMING = 64 * 1024**2  # what aws-chunked may add to an object of that size
@@ -25,8 +26,6 @@ class Spooler:
 
     def checked(self, body: bytes, signed: Any, head: Head, key: bytes) -> bytes:
         """A small body, decoded and compared with its signed hash."""
-        if signed is None or signed.presigned:
-            return body
         decoder = _decoder(signed, head, key)
         plain: bytes = decoder.feed(body)
         decoder.close()
@@ -79,9 +78,10 @@ def _digests(head: Head) -> tuple[str, ...]:
 
 
 def _decoder(signed: Any, head: Head, key: bytes) -> Any:
-    if signed is None or signed.presigned:
-        return chunked.BodyHash(None)
+    """The body's reader: framing by what is declared, the hash by what is declared or else signed."""
     declared = head.headers.get("x-amz-content-sha256", "")
+    proven = signed if isinstance(signed, Signed) else None
     if declared.startswith("STREAMING-"):
-        return chunked.Decoder(signed, key, head)
-    return chunked.BodyHash(None if declared == "UNSIGNED-PAYLOAD" else declared or signed.payload_hash)
+        return chunked.Decoder(proven, key, head)
+    wanted = declared or (proven.payload_hash if proven is not None else UNSIGNED)
+    return chunked.BodyHash(None if wanted == UNSIGNED else wanted)

@@ -52,14 +52,20 @@ class BodyHash:
 
 
 class Decoder:
-    """An aws-chunked body; `key` is the signing key that `sigv4.verify` returned."""
+    """An aws-chunked body; `key` is the signing key that `sigv4.verify` returned.
 
-    def __init__(self, signed: Signed, key: bytes, head: Head) -> None:
+    Without a version 4 signature (`signed` is None) only framing that signs nothing is accepted.
+    """
+
+    def __init__(self, signed: Signed | None, key: bytes, head: Head) -> None:
         kind = head.headers.get("x-amz-content-sha256", "")
         if kind not in _KINDS:
             raise AwsError("InvalidArgument", f"x-amz-content-sha256 {kind[:80]} is not supported.", status=400)
         self._signs, self._trails = _KINDS[kind]
-        self._signed, self._key, self._previous = signed, key, signed.signature.lower()
+        if self._signs and signed is None:
+            raise AwsError("AccessDenied", "A chunk that is signed needs a request that is.", status=403)
+        self._key, self._previous = key, signed.signature.lower() if signed is not None else ""
+        self._place = f"{signed.amz_date}\n{signed.scope}" if signed is not None else ""
         self._declared = _decoded_length(head)
         self._names = _trailer_names(head)
         self._buffer = bytearray()
@@ -144,7 +150,7 @@ class Decoder:
             self._previous = self._claimed
 
     def _front(self) -> str:
-        return f"{self._signed.amz_date}\n{self._signed.scope}\n{self._previous}"
+        return f"{self._place}\n{self._previous}"
 
     def _check(self, text: str, claimed: str) -> None:
         expected = hmac.digest(self._key, text.encode(), "sha256").hex()

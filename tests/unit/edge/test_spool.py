@@ -14,6 +14,7 @@ from codeyard.contract import AwsError, Staged
 from codeyard.edge.inbound import Inbound
 from codeyard.edge.spool import MAX_OBJECT, Spooler
 from codeyard.wire.http import Head
+from codeyard.wire.sigv4 import UNSIGNED, Signed
 
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
@@ -46,17 +47,14 @@ class Blobs:
         return Writer(self, digests)
 
 
-class Signed:
+def signature(payload_hash: str, *, presigned: bool = False) -> Signed:
     """A signature that was proved already."""
-
-    presigned = False
-    payload_hash = ""
-    signature = ""
-    scope = ""
-    amz_date = ""
+    return Signed("AKIA", "20260101", "us-east-1", "s3", (), "", "20260101T000000Z", "", presigned, 0, payload_hash)
 
 
-def spool(body: bytes, *, blobs: Blobs, presigned: bool = False, step: int = 7, **headers: str) -> Staged:
+def spool(
+    body: bytes, *, blobs: Blobs, signed: Signed | None = signature(UNSIGNED), step: int = 7, **headers: str
+) -> Staged:
     """Spool `body`, coming in pieces of `step` bytes."""
     pieces = [body[i : i + step] for i in range(0, len(body), step)] or [b""]
 
@@ -67,8 +65,6 @@ def spool(body: bytes, *, blobs: Blobs, presigned: bool = False, step: int = 7, 
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     named.setdefault("content-length", str(len(body)))
     head = Head("PUT", "/b/k", "", named)
-    signed: Any = Signed()
-    signed.presigned = presigned
     return asyncio.run(Spooler(blobs).spool(Inbound(receive, head), signed, head, b"key"))  # type: ignore[arg-type]
 
 
@@ -130,12 +126,40 @@ def test_broken_framing_leaves_no_blob(body: bytes, length: int) -> None:
 def test_an_upload_beyond_the_bound_is_refused_before_it_is_read() -> None:
     blobs = Blobs()
     with pytest.raises(AwsError) as refused:
-        spool(b"x", blobs=blobs, presigned=True, content_length=str(2 * MAX_OBJECT))
+        spool(b"x", blobs=blobs, content_length=str(2 * MAX_OBJECT))
     assert refused.value.code == "EntityTooLarge"
     assert (blobs.kept, blobs.aborted) == ([], 0)
 
 
-def test_a_link_signs_no_body_so_any_is_kept() -> None:
+def test_a_link_that_signs_no_body_takes_any() -> None:
     blobs = Blobs()
-    spool(b"whatever", blobs=blobs, presigned=True)
+    spool(b"whatever", blobs=blobs, signed=signature(UNSIGNED, presigned=True))
     assert blobs.kept == [b"whatever"]
+
+
+def test_a_link_that_signs_an_empty_body_takes_no_other() -> None:
+    blobs = Blobs()
+    empty = signature(hashlib.sha256(b"").hexdigest(), presigned=True)
+    with pytest.raises(AwsError) as refused:
+        spool(b"Action=CreateUser", blobs=blobs, signed=empty)
+    assert (refused.value.code, blobs.kept) == ("XAmzContentSHA256Mismatch", [])
+
+
+def test_framing_of_an_anonymous_upload_is_taken_off() -> None:
+    blobs = Blobs()
+    spool(
+        chunked(b"abc"),
+        blobs=blobs,
+        signed=None,
+        x_amz_content_sha256=UNSIGNED_TRAILER,
+        x_amz_decoded_content_length="3",
+    )
+    assert blobs.kept == [b"abc"]
+
+
+def test_an_anonymous_upload_cannot_have_signed_chunks() -> None:
+    blobs = Blobs()
+    kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    with pytest.raises(AwsError) as refused:
+        spool(chunked(b"abc"), blobs=blobs, signed=None, x_amz_content_sha256=kind, x_amz_decoded_content_length="3")
+    assert (refused.value.code, blobs.kept) == ("AccessDenied", [])
