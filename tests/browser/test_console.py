@@ -116,6 +116,8 @@ def test_an_execution_is_stopped_and_one_is_rejected_without_scripts(desk: Desk,
     page.get_by_role("button", name="Reject").click()
     world.until("Release", "Failed")
     page.get_by_role("button", name="Release change").click()
+    for name in ("Build", "Test"):
+        world.until(name, "InProgress")
     page.get_by_role("button", name="Abandon").first.click()
     _expect(page.get_by_role("row").nth(1)).to_contain_text("Stopped")
     for _ in range(2):

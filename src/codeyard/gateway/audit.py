@@ -27,7 +27,7 @@ class Auditor:
 
     def __init__(self, db: AuditStore, *, interval: float = 0.1, bound: int = 5000) -> None:
         self._db, self._interval, self._bound = db, interval, bound
-        self._waiting: list[Make] = []
+        self._waiting: list[tuple[Make, int | None]] = []
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._wake = threading.Event()
@@ -40,15 +40,15 @@ class Auditor:
         """Whether the next read's record would have to wait for the store."""
         return len(self._waiting) >= self._bound - 1
 
-    def now(self, make: Make) -> None:
+    def now(self, make: Make, time_us: int | None = None) -> None:
         """Make one record durable before returning."""
         record = make()
-        self._db.write(lambda tx: tx.audit(record))
+        self._db.write(lambda tx: tx.audit(record, time_us))
 
-    def later(self, make: Make) -> None:
+    def later(self, make: Make, time_us: int | None = None) -> None:
         """Queue one record of a successful read; `make` runs on the writer's thread."""
         with self._lock:
-            self._waiting.append(make)
+            self._waiting.append((make, time_us))
             full = len(self._waiting) >= self._bound
         if not self._wake.is_set():
             self._wake.set()
@@ -69,9 +69,9 @@ class Auditor:
                     raise
                 batch = batch[_TOGETHER:]
 
-    def _put(self, batch: list[Make]) -> None:
-        records = [record for make in batch if (record := _made(make)) is not None]
-        self._db.write(lambda tx: [tx.audit(record) for record in records])
+    def _put(self, batch: list[tuple[Make, int | None]]) -> None:
+        records = [(record, time) for make, time in batch if (record := _made(make)) is not None]
+        self._db.write(lambda tx: [tx.audit(record, time) for record, time in records])
 
     def stop(self) -> None:
         """Flush and end the thread."""

@@ -97,7 +97,7 @@ class Gateway:
         try:
             self._authorize(context, operation)
         except AwsError as refusal:
-            self.auditor.now(partial(context.record, None, refusal))
+            self.auditor.now(partial(context.record, None, refusal), context.now)
             raise
         return Admitted(self, context, operation)
 
@@ -233,12 +233,12 @@ class Gateway:
         if context.recorded:
             return
         put = self.auditor.later if operation.read_only else self.auditor.now
-        put(partial(context.record, None, error))
+        put(partial(context.record, None, error), context.now)
 
     def _record_success(self, context: CallContext, operation: Operation, answer: dict[str, Any]) -> None:
         if context.recorded or operation.data_event:
             return
         if operation.read_only:
-            self.auditor.later(partial(context.record, None, None))
+            self.auditor.later(partial(context.record, None, None), context.now)
         else:
-            self.auditor.now(partial(context.record, answer, None))
+            self.auditor.now(partial(context.record, answer, None), context.now)

@@ -42,7 +42,7 @@ class CallContext:
 
     def _with_record(self, tx: Any, fn: Callable[[Any], T]) -> T:
         result = fn(tx)
-        tx.audit(self.record(result if isinstance(result, dict) else None, None))
+        tx.audit(self.record(result if isinstance(result, dict) else None, None), self.now)
         return result
 
     def record(self, response: Mapping[str, Any] | None, error: AwsError | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from codeyard.git.command import Git, GitCommand
+from codeyard.git.command import Git
 
 _CONFIG = """\
 [core]
@@ -50,28 +50,28 @@ _CONFIG = """\
 # An archive holds what the commit holds, whatever the repository's own attributes say.
 _ATTRIBUTES = "* -export-ignore -export-subst\n"
 
+_FOLDERS = ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info")
+
 MAX_INPUT = 4 * 1024**3
 
 
 def create(git: Git, path: Path, default_ref: str, max_input: int = MAX_INPUT) -> None:
-    """Make an empty bare repository, durable when this returns. What a crash left half made is replaced."""
+    """Make an empty bare repository, durable when this returns. What a crash left half made is replaced.
+
+    It is what `git init --bare` makes (gitrepository-layout(5)), without the five milliseconds that a process takes.
+    """
     shutil.rmtree(path, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    flags = [
-        "--bare",
-        "--quiet",
-        "--template=",
-        f"--initial-branch={default_ref.removeprefix('refs/heads/')}",
-    ]
-    git.run(GitCommand("init", flags, operands=[str(path)]))
-    config = path / "config"
-    attributes = path / "info" / "attributes"
-    attributes.parent.mkdir(exist_ok=True)
-    attributes.write_text(_ATTRIBUTES, "utf-8")
-    config.write_text(_CONFIG.format(hooks=_quoted(git.hooks), max_input=max_input), "utf-8")
-    made = (attributes, attributes.parent, config, path / "HEAD", path / "refs", path / "objects", path)
-    for name in (*made, path.parent, path.parent.parent):
-        _fsync(name)
+    for folder in _FOLDERS:
+        (path / folder).mkdir(parents=True)
+    texts = {
+        "HEAD": f"ref: {default_ref}\n",
+        "config": _CONFIG.format(hooks=_quoted(git.hooks), max_input=max_input),
+        "info/attributes": _ATTRIBUTES,
+    }
+    for name, text in texts.items():
+        _write(path / name, text)
+    for folder in ("info", "refs", "objects", "", "..", "../.."):
+        _fsync(path / folder)
 
 
 def _quoted(path: Path) -> str:
@@ -87,6 +87,13 @@ def remove(path: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
         return
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _fsync(path: Path) -> None:

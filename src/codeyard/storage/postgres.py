@@ -133,6 +133,7 @@ class PostgresDatabase:
             tx = self._tx(conn, writable=True)
             with inside_write():
                 result = fn(tx)
+            tx.write_records(tx.records)
             if tx.notices:
                 self._send(conn, tx.notices)
             conn.commit()

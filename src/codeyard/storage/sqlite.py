@@ -216,6 +216,7 @@ class SqliteDatabase:
                 break
             batch.append(member)
             self._member(link, member)
+        self._write_records(batch)
         raw.execute("COMMIT")
         return more
 
@@ -229,12 +230,20 @@ class SqliteDatabase:
             raw.execute("ROLLBACK TO member")
         raw.execute("RELEASE member")
 
+    @staticmethod
+    def _write_records(batch: list[Member]) -> None:
+        """The trail's records of those members that held, in a few statements for all of them."""
+        held = [member.tx for member in batch if member.tx is not None and member.error is None]
+        if held:
+            held[0].write_records([record for tx in held for record in tx.records])
+
     def _alone(self, link: Link, member: Member) -> None:
         raw = link.raw
         try:
             raw.execute("BEGIN IMMEDIATE")
             self._call(link, member)
             if member.error is None:
+                self._write_records([member])
                 raw.execute("COMMIT")
         except Exception as error:  # the caller is the one to hear of it
             member.error = error
@@ -275,6 +284,7 @@ def _engine(path: Path) -> sa.Engine:
             "synchronous = FULL",
             "foreign_keys = ON",
             "cache_size = -16384",
+            "wal_autocheckpoint = 16000",
             "temp_store = MEMORY",
         ):
             raw.execute(f"PRAGMA {pragma}")

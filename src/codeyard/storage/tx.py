@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -51,14 +51,6 @@ ADOPT_BLOB = (
 RELEASE_BLOB = (
     "UPDATE blobs SET released = CASE WHEN refs <= 1 THEN ? ELSE 0 END, refs = refs - 1 WHERE id = ? AND refs > 0"
 )
-INSERT_AUDIT = (
-    "INSERT INTO audit (event_id, account, region, time, event_name, event_source, username, access_key_id, "
-    "read_only, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-INSERT_AUDIT_RESOURCE = (
-    "INSERT INTO audit_resources (event_id, resource_name, resource_type, account, region, time) "
-    "VALUES (?, ?, ?, ?, ?, ?)"
-)
 
 
 class Tx:
@@ -71,6 +63,7 @@ class Tx:
         self._clock, self._ids, self._writable = clock, ids, writable
         self.callbacks: list[Callable[[], None]] = []
         self.notices: dict[tuple[str, str], None] = {}
+        self.records: list[trail.Rows] = []
 
     @property
     def now(self) -> int:
@@ -184,27 +177,14 @@ class Tx:
         self._write(RELEASE_BLOB, (self._clock.now(), blob_id))
 
     def audit(self, record: Mapping[str, Any], time_us: int | None = None) -> None:
-        """Put a CloudTrail record on the trail, with what LookupEvents finds it by."""
+        """Put a CloudTrail record on the trail, with what LookupEvents finds it by. It is written at the commit."""
+        self._must_write()
         time = trail.record_time(record, self._clock.now()) if time_us is None else time_us
-        event_id, account = str(record["eventID"]), str(record.get("recipientAccountId") or "")
-        region, identity = str(record.get("awsRegion") or ""), record.get("userIdentity") or {}
-        self._write(
-            INSERT_AUDIT,
-            (
-                event_id,
-                account,
-                region,
-                time,
-                str(record.get("eventName") or ""),
-                str(record.get("eventSource") or ""),
-                trail.user_name(record),
-                str(identity.get("accessKeyId") or ""),
-                trail.is_read_only(record),
-                dumps(record),
-            ),
-        )
-        for name, kind in trail.resource_rows(record):
-            self._write(INSERT_AUDIT_RESOURCE, (event_id, name, kind, account, region, time))
+        self.records.append(trail.rows_of(record, time))
+
+    def write_records(self, records: Sequence[trail.Rows]) -> None:
+        """Write records of this transaction, or of all that commit together with it."""
+        trail.write_rows(self.sql, records)
 
     def _write(self, sql: str, params: tuple[Any, ...], channel: str = "") -> None:
         self._must_write()

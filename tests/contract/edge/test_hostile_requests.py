@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from codeyard.edge.asgi import MAX_BODY
+from tests.support.rawhttp import Wire, signed
 from tests.support.yard import TestYard
 
 TARGET = "CodeCommit_20150413.ListRepositories"
-
-
-class Wire:
-    """One connection, spoken to in bytes."""
-
-    def __init__(self, yard: TestYard) -> None:
-        url = urlsplit(yard.endpoint)
-        self.socket = socket.create_connection((url.hostname or "", url.port or 0), timeout=10)
-
-    def ask(self, raw: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Send, and read one answer."""
-        self.socket.sendall(raw)
-        return self.answer(head_only=raw.startswith(b"HEAD"))
-
-    def answer(self, *, head_only: bool = False) -> tuple[int, dict[str, str], bytes]:
-        """(status, headers, body) of the next answer."""
-        data = b""
-        while b"\r\n\r\n" not in data:
-            part = self.socket.recv(65536)
-            assert part, f"the connection closed after {data!r}"
-            data += part
-        head, _, body = data.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        while not head_only and len(body) < int(headers.get("content-length", 0)):
-            body += self.socket.recv(65536)
-        return int(lines[0].split()[1]), headers, body
 
 
 @pytest.fixture
@@ -59,23 +28,6 @@ def wire(module_yard: TestYard) -> Iterator[Wire]:
     made = Wire(module_yard)
     yield made
     made.socket.close()
-
-
-def signed(
-    yard: TestYard, method: str, path: str, service: str, body: bytes = b"", keys: Any = None, **headers: str
-) -> bytes:
-    """The head and body of a signed request."""
-    found = keys or yard.facts
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = AWSRequest(method, yard.endpoint + path, headers=named, data=body)
-    auth = S3SigV4Auth if service == "s3" else SigV4Auth
-    credentials = Credentials(found["access_key_id"], found["secret_access_key"])
-    auth(credentials, service, "us-east-1").add_auth(request)
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {urlsplit(yard.endpoint).netloc}"]
-    lines += [f"{name}: {value}" for name, value in request.headers.items()]
-    if "content-length" not in {name.lower() for name in request.headers}:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
 def listing(yard: TestYard) -> bytes:

@@ -26,7 +26,7 @@ class Tx:
         self.rows: list[str] = []
         self.records: list[Any] = []
 
-    def audit(self, record: Any) -> None:
+    def audit(self, record: Any, time_us: int | None = None) -> None:
         self.records.append(record)
 
 

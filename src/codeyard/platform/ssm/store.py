@@ -37,7 +37,30 @@ versions = sa.Table(
     sa.Column("modified", sa.BigInteger, nullable=False),
     sa.Column("labels", sa.Text, nullable=False),
 )
-_P, _V = parameters.c, versions.c
+# How many parameters there are, so that creating one need not count the others.
+totals = sa.Table(
+    "ssm_totals",
+    schema,
+    sa.Column("account", Key(), primary_key=True),
+    sa.Column("region", Key(), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+_P, _V, _T = parameters.c, versions.c, totals.c
+
+
+def _here(columns: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(columns.account == sa.bindparam("account"), columns.region == sa.bindparam("region"))
+
+
+_NAMED: sa.BindParameter[str] = sa.bindparam("name")
+_HEAD = sa.select(_P.version, _P.tags).where(_here(_P), _P.name == _NAMED)
+_VERSION = sa.select(versions).where(_here(_V), _V.name == _NAMED, _V.version == sa.bindparam("number"))
+_HISTORY = sa.select(versions).where(_here(_V), _V.name == _NAMED).order_by(_V.version)
+_TOTAL = sa.select(_T.number).where(_here(_T))
+_ADD = (
+    "INSERT INTO ssm_totals (account, region, number) VALUES (?, ?, ?) "
+    "ON CONFLICT (account, region) DO UPDATE SET number = ssm_totals.number + excluded.number"
+)
 
 
 def _parameter(row: Any) -> Parameter:
@@ -71,18 +94,17 @@ class Place:
 
     def head(self, tx: Any, name: str) -> tuple[int, dict[str, str]] | None:
         """(latest version, tags) of a parameter, or None."""
-        row = tx.one(sa.select(_P.version, _P.tags).where(self._of(_P), _P.name == name))
+        row = tx.one(_HEAD, self._keys(name))
         return None if row is None else (row.version, loads(row.tags))
 
     def get(self, tx: Any, name: str, version: int) -> Parameter | None:
         """One version."""
-        row = tx.one(sa.select(versions).where(self._of(_V), _V.name == name, _V.version == version))
+        row = tx.one(_VERSION, {**self._keys(name), "number": version})
         return None if row is None else _parameter(row)
 
     def history(self, tx: Any, name: str) -> list[Parameter]:
         """Every version kept, oldest first."""
-        query = sa.select(versions).where(self._of(_V), _V.name == name).order_by(_V.version)
-        return [_parameter(row) for row in tx.all(query)]
+        return [_parameter(row) for row in tx.all(_HISTORY, self._keys(name))]
 
     def listing(self, tx: Any, after: str, below: str = "") -> list[tuple[Parameter, dict[str, str]]]:
         """The latest versions in order of name after `after`, all or only those that begin with `below`."""
@@ -95,10 +117,12 @@ class Place:
 
     def count(self, tx: Any) -> int:
         """How many parameters there are."""
-        return int(tx.scalar(sa.select(sa.func.count()).select_from(parameters).where(self._of(_P))) or 0)
+        return int(tx.scalar(_TOTAL, {"account": self._account, "region": self._region}) or 0)
 
     def put(self, tx: Any, one: Parameter, tags: Mapping[str, str]) -> None:
         """Add a version and make it the latest."""
+        if one.version == 1:
+            tx.sql(_ADD, (self._account, self._region, 1))
         tx.upsert(parameters, self._keys(one.name), {"version": one.version, "tags": dumps(tags)})
         tx.insert(
             versions,
@@ -132,4 +156,7 @@ class Place:
     def delete(self, tx: Any, name: str) -> bool:
         """Drop a parameter with its history; whether it was there."""
         tx.execute(sa.delete(versions).where(self._of(_V), _V.name == name))
-        return bool(tx.execute(sa.delete(parameters).where(self._of(_P), _P.name == name)).rowcount)
+        gone = bool(tx.execute(sa.delete(parameters).where(self._of(_P), _P.name == name)).rowcount)
+        if gone:
+            tx.sql(_ADD, (self._account, self._region, -1))
+        return gone

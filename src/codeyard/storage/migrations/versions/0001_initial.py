@@ -939,6 +939,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "region", "name", name=op.f("pk_ssm_parameters")),
     )
     op.create_table(
+        "ssm_totals",
+        sa.Column("account", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("region", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "region", name=op.f("pk_ssm_totals")),
+    )
+    op.create_table(
         "ssm_versions",
         sa.Column("account", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("region", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -977,6 +984,7 @@ def downgrade() -> None:
 
     op.drop_table("timers")
     op.drop_table("ssm_versions")
+    op.drop_table("ssm_totals")
     op.drop_table("ssm_parameters")
     with op.batch_alter_table("sns_topics", schema=None) as batch_op:
         batch_op.drop_index("ix_sns_topics_place")

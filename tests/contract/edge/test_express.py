@@ -1,0 +1,110 @@
+"""Cheap reads are answered inside the protocol's callback when they come in one piece; nobody can tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.rawhttp import Answer, Wire, signed
+from tests.support.yard import TestYard
+
+JSON = "application/x-amz-json-1.1"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def wire(module_yard: TestYard) -> Iterator[Wire]:
+    """A fresh connection."""
+    made = Wire(module_yard)
+    yield made
+    made.socket.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def repository(module_yard: TestYard) -> None:
+    """What is read."""
+    module_yard.client("codecommit").create_repository(repositoryName="read")
+    module_yard.client("s3").create_bucket(Bucket="express")
+
+
+def get(yard: TestYard, name: str = "read") -> tuple[bytes, bytes]:
+    """Head and body of a GetRepository."""
+    body = json.dumps({"repositoryName": name}).encode()
+    target = "CodeCommit_20150413.GetRepository"
+    return signed(yard, "POST", "/", "codecommit", body, X_Amz_Target=target, Content_Type=JSON), body
+
+
+def who(yard: TestYard) -> tuple[bytes, bytes]:
+    """Head and body of a GetCallerIdentity, whose body names the operation."""
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    return signed(yard, "POST", "/", "sts", body, Content_Type=FORM), body
+
+
+def bucket(yard: TestYard) -> tuple[bytes, bytes]:
+    """Head (there is no body) of a HeadBucket."""
+    return signed(yard, "HEAD", "/express", "s3"), b""
+
+
+def forged(yard: TestYard) -> tuple[bytes, bytes]:
+    """A body that is not the one that was signed."""
+    head, body = get(yard)
+    return head, body.replace(b"read", b"lead")
+
+
+def gone(yard: TestYard) -> tuple[bytes, bytes]:
+    """A repository that is not there."""
+    return get(yard, "gone")
+
+
+def invalid(yard: TestYard) -> tuple[bytes, bytes]:
+    """A name that the model forbids."""
+    return get(yard, "a b")
+
+
+def malformed(yard: TestYard) -> tuple[bytes, bytes]:
+    """A body that is no JSON."""
+    target = "CodeCommit_20150413.GetRepository"
+    return signed(yard, "POST", "/", "codecommit", b"{", X_Amz_Target=target, Content_Type=JSON), b"{"
+
+
+@pytest.mark.parametrize("asked", [get, who, bucket, forged, gone, invalid, malformed])
+def test_a_request_in_one_piece_is_answered_as_one_in_two(
+    module_yard: TestYard, wire: Wire, asked: Callable[[TestYard], tuple[bytes, bytes]]
+) -> None:
+    head, body = asked(module_yard)
+    whole = wire.ask(head + body)
+    parted = wire.ask_in_two(head + body, len(head) - 10, before=b"".join(who(module_yard)))
+    assert plain(whole) == plain(parted)
+
+
+def plain(answer: Answer) -> Answer:
+    """An answer without what differs from request to request."""
+    status, headers, body = answer
+    varying = ("x-amzn-requestid", "x-amz-request-id", "x-amz-id-2", "date")
+    for number in filter(None, map(headers.get, varying)):
+        body = body.replace(number.encode(), b"")
+    return status, {name: value for name, value in headers.items() if name not in varying}, body
+
+
+def test_several_requests_in_one_piece_are_answered_in_their_order(module_yard: TestYard, wire: Wire) -> None:
+    target = "CodeCommit_20150413.ListRepositories"
+    slow = signed(module_yard, "POST", "/", "codecommit", b"{}", X_Amz_Target=target, Content_Type=JSON) + b"{}"
+    cheap = b"".join(get(module_yard))
+    wire.socket.sendall(cheap + slow + cheap)
+    answers = [json.loads(wire.answer()[2]) for _ in range(3)]
+    assert ["repositoryMetadata" in a for a in answers] == [True, False, True]
+    assert answers[1]["repositories"][0]["repositoryName"] == "read"
+
+
+def test_a_client_that_wants_the_connection_closed_gets_it_closed(module_yard: TestYard, wire: Wire) -> None:
+    head, body = get(module_yard)
+    status, headers, _ = wire.ask(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + body)
+    assert (status, headers["connection"], wire.socket.recv(1)) == (200, "close", b"")
+
+
+def test_the_trail_has_a_record_of_each(module_yard: TestYard, wire: Wire) -> None:
+    before = sum(r["eventName"] == "GetRepository" for r in module_yard.trail())
+    wire.ask(b"".join(get(module_yard)))
+    assert sum(r["eventName"] == "GetRepository" for r in module_yard.trail()) == before + 1
