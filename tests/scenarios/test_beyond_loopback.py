@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from codeyard.cli.endpoint import client
 from tests.crash.support import wait_until
 
 HOST = "127.0.0.2"  # any address but 127.0.0.1, ::1 and localhost counts as one beyond
@@ -41,18 +41,6 @@ def served(tmp_path: Path) -> Iterator[dict[str, Any]]:
     finally:
         server.terminate()
         server.wait(20)
-
-
-def client(served: dict[str, Any], service: str) -> Any:
-    """A boto3 client that trusts the server's own CA and no other."""
-    return boto3.client(
-        service,
-        endpoint_url=served["endpoint"],
-        verify=served["ca"],
-        region_name=served["region"],
-        aws_access_key_id=served["access_key_id"],
-        aws_secret_access_key=served["secret_access_key"],
-    )
 
 
 def test_its_address_its_environment_and_its_runner_speak_tls(served: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The small vocabulary that every room shares. Imports nothing else of ours."""
 
-from codeyard.contract.access import Access, Check, Params, Scope, anywhere, on, pass_role, text
+from codeyard.contract.access import Access, Check, Params, Scope, anywhere, on, pass_role, request_tags, text
 from codeyard.contract.bodies import BlobRange, Follow, GitPipe, Staged
 from codeyard.contract.context import INTERNAL, Context, Origin
 from codeyard.contract.errors import AwsError, access_denied, not_implemented
@@ -37,6 +37,7 @@ __all__ = [
     "not_implemented",
     "on",
     "pass_role",
+    "request_tags",
     "service_principal",
     "text",
 ]

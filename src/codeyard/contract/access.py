@@ -53,6 +53,33 @@ def text(params: Params, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def request_tags(params: Params) -> dict[str, str | Sequence[str]]:
+    """aws:RequestTag/… and aws:TagKeys of the tags, or of the names of tags, that a request carries.
+
+    In every form that AWS's models have: objects with Key and Value or key and value, a map, a list of names. It
+    survives whatever the request holds.
+    """
+    pairs: list[tuple[str, str]] = []
+    names: list[object] = []
+    for member in ("Tags", "tags"):
+        given = params.get(member)
+        if isinstance(given, Mapping):
+            pairs += [(str(key), str(value)) for key, value in given.items()]
+        elif isinstance(given, list | tuple):
+            pairs += [_pair(one) for one in given if isinstance(one, Mapping)]
+            names += given
+    for member in ("TagKeys", "tagKeys"):
+        given = params.get(member)
+        names += given if isinstance(given, list | tuple) else ()
+    keys: dict[str, str | Sequence[str]] = {f"aws:RequestTag/{key}": value for key, value in pairs if key}
+    named = [key for key, _ in pairs if key] + [name for name in names if isinstance(name, str)]
+    return keys | {"aws:TagKeys": named} if named else keys
+
+
+def _pair(tag: Params) -> tuple[str, str]:
+    return text(tag, "Key") or text(tag, "key"), text(tag, "Value") or text(tag, "value")
+
+
 def anywhere(action: str) -> Access:
     """An operation that IAM knows no resource for: checked on `*`."""
     return lambda scope, params: (Check(action, "*"),)

@@ -64,7 +64,7 @@ def too_large(limit: int) -> AwsError:
 
 async def reply(send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
     """Answer with bytes."""
-    await send({"type": "http.response.start", "status": status, "headers": _raw(status, headers, len(body))})
+    await send({"type": "http.response.start", "status": status, "headers": raw_headers(status, headers, len(body))})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -72,18 +72,25 @@ async def reply_then(
     send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes, rest: Awaitable[object]
 ) -> None:
     """Answer with bytes, and end the exchange only after `rest`: the connection closes behind it."""
-    raw = [*_raw(status, headers, len(body)), (b"connection", b"close")]
+    raw = [*raw_headers(status, headers, len(body)), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     await rest
     await send({"type": "http.response.body", "body": b""})
 
 
-def _raw(status: int, headers: Iterable[tuple[str, str]], length: int) -> list[tuple[bytes, bytes]]:
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+def raw_headers(status: int, headers: Iterable[tuple[str, str]], length: int) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with a body of `length` bytes, as ASGI takes them."""
+    raw = [_raw(name, value) for name, value in headers]
     if status not in (204, 304) and not any(name == b"content-length" for name, _ in raw):
         raw.append((b"content-length", b"%d" % length))
     return raw
+
+
+def _raw(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header without what would end it: no answer may write headers of its own."""
+    clean = value if value.isprintable() else "".join([c if c.isprintable() else " " for c in value])
+    return name.lower().encode("latin-1"), clean.encode("latin-1", "replace")
 
 
 async def reply_stream(
@@ -95,7 +102,7 @@ async def reply_stream(
 ) -> None:
     """Answer with a stream; `send` waits while the client does not read. With `receive`, it ends when the client
     leaves, even where the next part is long in coming."""
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    raw = [_raw(name, value) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     if receive is None:
         await _pump(send, parts)

@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from codeyard.contract import AwsError, BlobRange, Follow, Ids, Origin, Principal
 from codeyard.edge.asgi import ASGIScope, Receive, Send, from_thread, head_of, reply, reply_stream, reply_then
 from codeyard.edge.inbound import Inbound
 from codeyard.edge.pools import Pool
-from codeyard.edge.signatures import Signatures
+from codeyard.edge.signatures import Signatures, Signed
 from codeyard.edge.spool import Spooler
 from codeyard.gateway import Gateway, Invocation
 from codeyard.gateway.ports import Identity
@@ -23,6 +23,7 @@ from codeyard.wire.http import Head, HttpAnswer
 from codeyard.wire.routing import Route, Router
 
 log = logging.getLogger(__name__)
+_CALL = "call"  # in a request's state: what was found out of it before the ordinary way
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ class Plan:
     streams: bool
     pool: Pool
     at_once: bool
+
+
+class Proof(NamedTuple):
+    """Whose request it is: what was signed, the head with what a link carries as headers, the signer, the key."""
+
+    signed: Signed
+    head: Head
+    principal: Principal
+    key: bytes
 
 
 class Call:
@@ -68,71 +78,68 @@ class AwsDoor:
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; every AwsError in its protocol's own form, every fault as InternalFailure."""
-        head = head_of(scope)
-        call = Call(scope, head, self._router.route(head), self._ids.uuid())
-        inbound = Inbound(receive, head, scope.get("state"))
+        call = scope.get("state", {}).get(_CALL) or self._call(scope)
+        inbound = Inbound(receive, call.head, scope.get("state"))
         try:
             answer = await self._serve(call, inbound)
         except AwsError as error:
             answer = self._wire.error(call.route, error, call.request_id)
         except (ConnectionError, asyncio.CancelledError):
             return  # the client left, or the server ends: nobody waits for this answer
-        except Exception:
+        except Exception:  # a fault of ours must still be an answer, without its trace
             answer = self._fault(call)
         await self._send(answer, call, inbound, send)
 
     def answer_at_once(self, scope: ASGIScope, body: bytes) -> HttpAnswer | None:
         """The answer to a whole request that is a cheap read; None where it is another, or must wait for something."""
-        head = head_of(scope)
-        route = self._router.route(head)
-        if route.operation is None and route.protocol == "query":
-            route = self._router.route_query(route, body)
-        if route.operation is None or not self._plan(route).at_once:
+        call = scope["state"][_CALL] = self._call(scope)  # the ordinary way goes on with it
+        self._name_operation(call, body)
+        if call.route.operation is None or not self._plan(call.route).at_once:
             return None
-        call = Call(scope, head, route, self._ids.uuid())
         try:
-            signed, call.head = self._signatures.read(head, route)
-            principal, key = self._signatures.verify(signed, call.head, route)
-            plain = self._spooler.checked(body, signed, call.head, key)
-            answer = self._gateway.invoke_at_once(self._invocation(call, principal, signed, plain))
-            return None if answer is None else self._wire.answer(route, answer, call.request_id)
+            answer = self._gateway.invoke_at_once(self._invocation(call, self._prove(call), body))
+            return None if answer is None else self._wire.answer(call.route, answer, call.request_id)
         except AwsError as error:
-            return self._wire.error(route, error, call.request_id)
-        except Exception:
+            return self._wire.error(call.route, error, call.request_id)
+        except Exception:  # as above
             return self._fault(call)
 
+    def _call(self, scope: ASGIScope) -> Call:
+        head = head_of(scope)
+        return Call(scope, head, self._router.route(head), self._ids.uuid())
+
     def _fault(self, call: Call) -> HttpAnswer:
-        """A fault of ours must still be an answer, without its trace."""
         log.exception("fault at the AWS door, request %s", call.request_id)
         fault = AwsError("InternalFailure", f"An internal fault; request id {call.request_id}.", status=500)
         return self._wire.error(call.route, fault, call.request_id)
 
     async def _serve(self, call: Call, inbound: Inbound) -> HttpAnswer:
-        signed, head = self._signatures.read(call.head, call.route)
-        call.head = head
-        principal, key = self._signatures.verify(signed, head, call.route)
+        proof = self._prove(call)
         if call.route.operation is not None and (plan := self._plan(call.route)).streams:
-            inv = self._invocation(call, principal, signed, b"")
-            return await self._stream_in(call, inbound, inv, signed, key, plan)
-        body = self._spooler.checked(await inbound.whole(), signed, head, key)
+            return await self._stream_in(call, proof, inbound, plan)
+        body = await inbound.whole()
+        self._name_operation(call, body)
+        if call.route.operation is None:
+            self._spooler.checked(body, proof.signed, proof.head, proof.key)
+            raise _unknown(call.route)
+        inv = self._invocation(call, proof, body)
+        answer = await self._plan(call.route).pool.run(lambda: self._gateway.invoke(inv))
+        return self._wire.answer(call.route, answer, call.request_id)
+
+    def _prove(self, call: Call) -> Proof:
+        signed, head = self._signatures.read(call.head, call.route)
+        return Proof(signed, head, *self._signatures.verify(signed, head, call.route))
+
+    def _name_operation(self, call: Call, body: bytes) -> None:
+        """A query request's body names its operation."""
         if call.route.operation is None and call.route.protocol == "query":
             call.route = self._router.route_query(call.route, body)
-        if call.route.operation is None:
-            raise _unknown(call.route)
-        inv = self._invocation(call, principal, signed, body)
-        return self._wire.answer(call.route, await self._invoke(inv, self._plan(call.route)), call.request_id)
 
-    async def _invoke(self, inv: Invocation, plan: Plan) -> dict[str, Any]:
-        if plan.at_once and (answer := self._gateway.invoke_at_once(inv)) is not None:
-            return answer
-        return await plan.pool.run(lambda: self._gateway.invoke(inv))
-
-    async def _stream_in(
-        self, call: Call, inbound: Inbound, inv: Invocation, signed: Any, key: bytes, plan: Plan
-    ) -> HttpAnswer:
+    async def _stream_in(self, call: Call, proof: Proof, inbound: Inbound, plan: Plan) -> HttpAnswer:
+        inv = self._invocation(call, proof, None)
         admitted = await plan.pool.run(lambda: self._gateway.admit(inv))
-        staged = await self._spooler.spool(inbound, signed, call.head, key)
-        params = self._wire.parse(call.route, call.head, staged)
+        staged = await self._spooler.spool(inbound, proof.signed, proof.head, proof.key)
+        params = self._wire.parse(call.route, proof.head, staged)
         answer = await plan.pool.run(lambda: admitted.run(params))
         return self._wire.answer(call.route, answer, inv.request_id)
 
@@ -145,9 +152,10 @@ class AwsDoor:
             self._plans[place] = found
         return found
 
-    def _invocation(self, call: Call, principal: Principal, signed: Any, body: bytes) -> Invocation:
-        head, route = call.head, call.route
-        headers = head.headers
+    def _invocation(self, call: Call, proof: Proof, body: bytes | None) -> Invocation:
+        """The call with its parameters; without a body, with those of its head."""
+        route, signed, head, headers = call.route, proof.signed, proof.head, proof.head.headers
+        plain = b"" if body is None else self._spooler.checked(body, signed, head, proof.key)
         origin = Origin(
             call.scope["client"][0],
             headers.get("user-agent", ""),
@@ -157,13 +165,13 @@ class AwsDoor:
             route.protocol,
         )
         region = signed.region if signed is not None and signed.region else self._region
-        params = self._wire.parse(route, head, body)
+        params = self._wire.parse(route, head, plain)
         return Invocation(
             route.service,
             route.operation or "",
             params,
-            principal,
-            principal.account,
+            proof.principal,
+            proof.principal.account,
             region,
             call.request_id,
             origin,

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from codeyard.formats.globs import starred
+
 DEFAULT_TIMEOUT_S = 3600
 FILE_EXISTS_BEHAVIORS = ("DISALLOW", "OVERWRITE", "RETAIN")
 _TYPES = ("file", "directory")
@@ -314,22 +316,8 @@ def _shown(value: Any) -> str:
 
 
 def _glob(name: str, pattern: str) -> bool:
-    """Match with `*` as the only wildcard; a name with a slash matches nothing. Linear in both (no backtracking)."""
-    if "/" in name:
-        return False
-    head, *rest = pattern.split("*")
-    if not rest:
-        return name == pattern
-    tail = rest.pop()
-    if len(name) < len(head) + len(tail) or not (name.startswith(head) and name.endswith(tail)):
-        return False
-    at, end = len(head), len(name) - len(tail)
-    for piece in rest:
-        found = name.find(piece, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
+    """Match with `*` as the only wildcard; a name with a slash matches nothing."""
+    return "/" not in name and starred(pattern)(name)
 
 
 _ACL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.@-+$ ")

@@ -31,5 +31,15 @@ def decode(token: str, kinds: Sequence[type], *question: Any) -> tuple[Any, ...]
     return place
 
 
+def resume(token: str | None, kinds: Sequence[type], refusal: Exception, *question: Any) -> tuple[Any, ...] | None:
+    """Where a listing goes on, None at its beginning; raises `refusal` for a token that `decode` refuses."""
+    if token is None:
+        return None
+    try:
+        return decode(token, kinds, *question)
+    except ValueError:
+        raise refusal from None
+
+
 def _mark(question: tuple[Any, ...]) -> str:
     return hashlib.sha256(repr(question).encode()).hexdigest()[:12]

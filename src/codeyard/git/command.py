@@ -25,7 +25,6 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--root", "--no-commit-id", "--abbrev=40"}),
         "for-each-ref": frozenset({"--format=", "--count=", "--sort="}),
         "fsck": frozenset({"--full", "--strict", "--no-dangling", "--connectivity-only"}),
-        "init": frozenset({"--bare", "--quiet", "--template=", "--initial-branch=", "--object-format=sha1"}),
         "merge-base": frozenset({"--is-ancestor", "--all"}),
         "merge-tree": frozenset({"--write-tree", "-z", "--no-messages", "--allow-unrelated-histories"}),
         "pack-refs": frozenset({"--all"}),
@@ -40,7 +39,7 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 # Not every hand-written option parser of git knows --end-of-options; these take a dash-free operand as it is.
-_PLAIN_OPERANDS = frozenset({"receive-pack", "upload-pack", "symbolic-ref", "init"})
+_PLAIN_OPERANDS = frozenset({"receive-pack", "upload-pack", "symbolic-ref"})
 _PROTOCOL = re.compile(r"[0-9A-Za-z]+=[0-9A-Za-z]+(:[0-9A-Za-z]+=[0-9A-Za-z]+)*\Z")
 
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from botocore.model import Shape
 
 Closure = Callable[..., Any]
+
+# What the scalars of a model are in Python; blobs differ by direction.
+SCALARS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "character": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+    "timestamp": (datetime, int, float),
+}
 
 
 class Compiler:

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from codeyard.contract import BlobRange, Follow
-from codeyard.wire.compiler import Closure, Compiler
+from codeyard.wire.compiler import SCALARS, Closure, Compiler
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "character": (str,),
-    "integer": (int,),
-    "long": (int,),
-    "float": (int, float),
-    "double": (int, float),
-    "boolean": (bool,),
-    "timestamp": (datetime, int, float),
-    "blob": (bytes, bytearray, str, BlobRange, Follow),
-}
+_TYPES = {**SCALARS, "blob": (bytes, bytearray, str, BlobRange, Follow)}
 
 
 class NotInModel(AssertionError):

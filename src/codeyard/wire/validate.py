@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from codeyard.contract import Staged, Violation
-from codeyard.wire.compiler import Closure, Compiler
+from codeyard.wire.compiler import SCALARS, Closure, Compiler
 from codeyard.wire.patterns import Patterns
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "character": (str,),
-    "integer": (int,),
-    "long": (int,),
-    "float": (int, float),
-    "double": (int, float),
-    "boolean": (bool,),
-    "timestamp": (datetime, int, float),
-    "blob": (bytes, bytearray, Staged),
-}
+_TYPES = {**SCALARS, "blob": (bytes, bytearray, Staged)}
 _LENGTHS = {"string", "character", "blob"}
 _MAX_SHOWN = 200
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,14 +12,6 @@ from tests.support.yard import TestYard
 
 JSON = "application/x-amz-json-1.1"
 FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture
-def wire(module_yard: TestYard) -> Iterator[Wire]:
-    """A fresh connection."""
-    made = Wire(module_yard)
-    yield made
-    made.socket.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

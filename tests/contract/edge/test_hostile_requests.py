@@ -6,7 +6,6 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,14 +19,6 @@ from tests.support.rawhttp import Wire, signed
 from tests.support.yard import TestYard
 
 TARGET = "CodeCommit_20150413.ListRepositories"
-
-
-@pytest.fixture
-def wire(module_yard: TestYard) -> Iterator[Wire]:
-    """A fresh connection."""
-    made = Wire(module_yard)
-    yield made
-    made.socket.close()
 
 
 def listing(yard: TestYard) -> bytes:

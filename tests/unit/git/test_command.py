@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from codeyard.git.command import Git, GitCommand, GitError, UnsafeArgument, end, is_protocol
+from codeyard.git.repository import create
 
 REFUSED = [
     {"subcommand": "config"},
@@ -76,7 +77,7 @@ def test_a_failure_says_what_git_said(tmp_path: Path) -> None:
 
 def test_ending_a_process_reaps_it_and_closes_its_pipes(tmp_path: Path) -> None:
     git = Git(tmp_path)
-    git.run(GitCommand("init", ["--bare", "--quiet"], [str(tmp_path / "r")]))
+    create(git, tmp_path / "r", "refs/heads/main")
     command = GitCommand("cat-file", ["--batch-command"], repository=tmp_path / "r")
     process = git.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     end(process)

@@ -59,14 +59,13 @@ def next_token(req: Params, time: int, event_id: str) -> str:
 
 
 def _place(token: str | None, asked: tuple[str, ...]) -> tuple[int, str] | None:
-    if token is None:
+    refusal = AwsError("InvalidNextTokenException", "The next token is not valid for this request.")
+    place = page_tokens.resume(token, (int, str), refusal, *asked)
+    if place is None:
         return None
-    try:
-        time, event_id = page_tokens.decode(token, (int, str), *asked)
-    except ValueError:
-        raise AwsError("InvalidNextTokenException", "The next token is not valid for this request.") from None
+    time, event_id = place
     if not 0 <= time < 2**62:
-        raise AwsError("InvalidNextTokenException", "The next token is not valid for this request.")
+        raise refusal
     return time, event_id
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, request_tags, text
 from codeyard.platform.cloudwatch_logs import store
 from codeyard.storage import Database
 
@@ -45,33 +45,20 @@ def _on_group(db: Database, operation: str) -> Access:
         given = text(params, "logGroupName") or text(params, "logGroupIdentifier") or "*"
         group = given.removesuffix(":*") if given.startswith("arn:") else scope.arn("logs", f"log-group:{given}")
         arn = f"{group}:log-stream:{text(params, 'logStreamName') if operation in _ON_STREAM else ''}"
-        yield Check(f"logs:{operation}", arn, _tag_keys(params), _policy(db, scope))
+        yield Check(f"logs:{operation}", arn, request_tags(params), _policy(db, scope))
         if operation == "CreateLogGroup" and params.get("tags"):
-            yield Check("logs:TagResource", group, _tag_keys(params))
+            yield Check("logs:TagResource", group, request_tags(params))
 
     return checks
 
 
 def _on_arn(operation: str) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        return (Check(f"logs:{operation}", text(params, "resourceArn").removesuffix(":*") or "*", _tag_keys(params)),)
+        return (
+            Check(f"logs:{operation}", text(params, "resourceArn").removesuffix(":*") or "*", request_tags(params)),
+        )
 
     return checks
-
-
-def _tag_keys(params: Params) -> dict[str, str | list[str]]:
-    tags = params.get("tags")
-    keys: dict[str, str | list[str]] = {}
-    names: list[str] = []
-    if isinstance(tags, Mapping):
-        keys = {f"aws:RequestTag/{key}": str(value) for key, value in tags.items()}
-        names = [str(key) for key in tags]
-    else:
-        listed = tags if isinstance(tags, list | tuple) else params.get("tagKeys")
-        names = [str(key) for key in listed] if isinstance(listed, list | tuple) else []
-    if names:
-        keys["aws:TagKeys"] = names
-    return keys
 
 
 def _policy(db: Database, scope: Scope) -> str | None:

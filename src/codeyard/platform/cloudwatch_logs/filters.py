@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from codeyard.contract import not_implemented
+from codeyard.formats.globs import starred
 from codeyard.platform.cloudwatch_logs.errors import invalid
 
 Test = Callable[[str], bool]
@@ -67,26 +68,6 @@ def _terms(text: str) -> Test:
     return lambda message: any(term in message for term in any_of)
 
 
-def wildcard(pattern: str) -> Callable[[str], bool]:
-    """The test of a value in which `*` stands for anything."""
-    if "*" not in pattern:
-        return lambda value: value == pattern
-    first, *middle, last = pattern.split("*")
-
-    def match(value: str) -> bool:
-        if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
-            return False
-        place, end = len(first), len(value) - len(last)
-        for part in middle:
-            found = value.find(part, place, end)
-            if found < 0:
-                return False
-            place = found + len(part)
-        return True
-
-    return match
-
-
 def _number(text: Any) -> float | None:
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
@@ -100,7 +81,7 @@ def comparison(sign: str, wanted: str, *, quoted: bool = False) -> Callable[[Any
     """The test of one value: numbers compare as numbers, texts as texts with wildcards."""
     number = None if quoted else _number(wanted)
     if sign in ("=", "!="):
-        like = wildcard(wanted)
+        like = starred(wanted)
 
         def equal(value: Any) -> bool:
             if number is not None and (have := _number(value)) is not None:

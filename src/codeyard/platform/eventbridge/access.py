@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role, request_tags, text
 from codeyard.platform.eventbridge import store
 from codeyard.platform.eventbridge.model import HOST, bus_arn, rule_arn
 from codeyard.storage import Database
@@ -40,7 +40,9 @@ def _rule(scope: Scope, params: Params, member: str) -> str:
 
 
 def _on_bus(operation: str, member: str) -> Access:
-    return lambda scope, params: (Check(f"events:{operation}", _bus(scope, text(params, member)), _tag_keys(params)),)
+    return lambda scope, params: (
+        Check(f"events:{operation}", _bus(scope, text(params, member)), request_tags(params)),
+    )
 
 
 def _on_rule(operation: str, member: str) -> Access:
@@ -48,25 +50,17 @@ def _on_rule(operation: str, member: str) -> Access:
 
 
 def _on_tagged(operation: str) -> Access:
-    return lambda scope, params: (Check(f"events:{operation}", text(params, "ResourceARN") or "*", _tag_keys(params)),)
+    return lambda scope, params: (
+        Check(f"events:{operation}", text(params, "ResourceARN") or "*", request_tags(params)),
+    )
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
 
 
-def _tag_keys(params: Params) -> dict[str, str | list[str]]:
-    tags = _objects(params.get("Tags"))
-    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{tag.get('Key')}": str(tag.get("Value")) for tag in tags}
-    given = params.get("TagKeys")
-    names = [str(name) for name in given] if isinstance(given, list | tuple) else [str(tag.get("Key")) for tag in tags]
-    if names:
-        keys["aws:TagKeys"] = names
-    return keys
-
-
 def _put_rule(scope: Scope, params: Params) -> Iterable[Check]:
-    yield Check("events:PutRule", _rule(scope, params, "Name"), _tag_keys(params))
+    yield Check("events:PutRule", _rule(scope, params, "Name"), request_tags(params))
     if role := text(params, "RoleArn"):
         yield pass_role(role, HOST)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, request_tags, text
 from codeyard.engine import Kit
 from codeyard.platform.iam import model
 from codeyard.platform.iam.model import AccessKey, Tags
@@ -103,7 +103,7 @@ class _Entries:
 
         def checks(scope: Scope, params: Params) -> Iterable[Check]:
             resource, found = self._db.read(lambda tx: look(tx, scope, params))
-            found |= request_keys(params)
+            found |= request_tags(params)
             if operation not in _BOUNDED:
                 found.pop("iam:PermissionsBoundary", None)
             elif text(params, "PermissionsBoundary"):
@@ -182,21 +182,6 @@ class _Entries:
         return self.entry("ListServiceSpecificCredentials", self.user)(scope, params)
 
 
-def request_keys(params: Params) -> Keys:
-    """The condition keys that tags in a request bring; survives whatever the request holds."""
-    found: Keys = {}
-    listed = params.get("Tags")
-    named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-    for one in named:
-        found[f"aws:RequestTag/{text(one, 'Key')}"] = text(one, "Value")
-    names = [text(one, "Key") for one in named]
-    plain = params.get("TagKeys")
-    names += [one for one in plain if isinstance(one, str)] if isinstance(plain, list) else []
-    if names:
-        found["aws:TagKeys"] = tuple(names)
-    return found
-
-
 def resource_tags(tags: Tags) -> Keys:
     """The condition keys that a resource's own tags bring."""
     found: Keys = {}
@@ -216,7 +201,7 @@ def _entity(kind: str, scope: Scope, name: str, entity: Any) -> Found:
 
 def _created(operation: str, kind: str, member: str) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        found = request_keys(params)
+        found = request_tags(params)
         if text(params, "PermissionsBoundary"):
             found["iam:PermissionsBoundary"] = text(params, "PermissionsBoundary")
         resource = model.arn(kind, scope.account, text(params, "Path") or "/", text(params, member) or "*")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, request_tags, text
 from codeyard.platform.secretsmanager import store
 from codeyard.storage import Database
 
@@ -39,20 +39,9 @@ def access(db: Database) -> dict[str, Access]:
     }
 
 
-def _request_tags(params: Params) -> dict[str, str | list[str]]:
-    given = params.get("Tags")
-    pairs = [tag for tag in given if isinstance(tag, Mapping)] if isinstance(given, list | tuple) else []
-    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{tag.get('Key')}": str(tag.get("Value")) for tag in pairs}
-    names = params.get("TagKeys")
-    named = [str(name) for name in names] if isinstance(names, list | tuple) else [str(t.get("Key")) for t in pairs]
-    if named:
-        keys["aws:TagKeys"] = named
-    return keys
-
-
 def _create(scope: Scope, params: Params) -> Iterable[Check]:
     name = text(params, "Name") or "*"
-    keys = {"secretsmanager:Name": name, **_request_tags(params)}
+    keys = {"secretsmanager:Name": name, **request_tags(params)}
     # The suffix is not known yet: AWS checks the name with six question marks' worth of anything behind it.
     arn = scope.arn("secretsmanager", f"secret:{name}-??????")
     yield Check("secretsmanager:CreateSecret", arn, keys)
@@ -64,7 +53,7 @@ def _on_secret(db: Database, operation: str) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
         given = text(params, "SecretId")
         found: Any = db.read(lambda tx: store.find(tx, scope.account, scope.region, given)) if given else None
-        keys: dict[str, str | list[str]] = _request_tags(params)
+        keys = request_tags(params)
         if stage := text(params, "VersionStage"):
             keys["secretsmanager:VersionStage"] = stage
         if version := text(params, "VersionId"):

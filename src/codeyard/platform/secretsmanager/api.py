@@ -400,9 +400,6 @@ def _version(one: Version) -> dict[str, Any]:
 
 
 def _place(token: str | None, kind: type, asked: tuple[Any, ...]) -> Any:
-    if token is None:
-        return None
-    try:
-        return page_tokens.decode(token, (kind,), *asked)[0]
-    except ValueError:
-        raise AwsError("InvalidNextTokenException", "The NextToken value is not valid for this request.") from None
+    refusal = AwsError("InvalidNextTokenException", "The NextToken value is not valid for this request.")
+    place = page_tokens.resume(token, (kind,), refusal, *asked)
+    return None if place is None else place[0]

@@ -4,10 +4,10 @@ unsubscribe link, may use it: the links in messages are followed without signing
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from codeyard.contract import Access, Check, Clock, Params, Scope, anywhere, text
+from codeyard.contract import Access, Check, Clock, Params, Scope, anywhere, request_tags, text
 from codeyard.platform.sns import store
 from codeyard.platform.sns.model import default_policy
 from codeyard.storage import Database
@@ -43,22 +43,11 @@ def access(db: Database, clock: Clock) -> dict[str, Access]:
     }
 
 
-def _tag_keys(params: Params) -> dict[str, str | list[str]]:
-    given = params.get("Tags")
-    tags = [tag for tag in given if isinstance(tag, Mapping)] if isinstance(given, list | tuple) else []
-    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{tag.get('Key')}": str(tag.get("Value")) for tag in tags}
-    named = params.get("TagKeys")
-    names = [str(name) for name in named] if isinstance(named, list | tuple) else [str(tag.get("Key")) for tag in tags]
-    if names:
-        keys["aws:TagKeys"] = names
-    return keys
-
-
 def _create(scope: Scope, params: Params) -> Iterable[Check]:
     arn = scope.arn("sns", text(params, "Name") or "*")
-    yield Check("sns:CreateTopic", arn, _tag_keys(params))
+    yield Check("sns:CreateTopic", arn, request_tags(params))
     if params.get("Tags"):
-        yield Check("sns:TagResource", arn, _tag_keys(params))
+        yield Check("sns:TagResource", arn, request_tags(params))
 
 
 def _policy(db: Database, arn: str) -> tuple[str | None, dict[str, str | list[str]]]:
@@ -80,7 +69,7 @@ def _on_topic(db: Database, operation: str, member: str) -> Access:
         own: dict[str, str | list[str]] = {}
         if operation == "Subscribe":
             own = {"sns:Endpoint": text(params, "Endpoint"), "sns:Protocol": text(params, "Protocol")}
-        return (Check(action, arn or "*", {**keys, **own, **_tag_keys(params)}, policy),)
+        return (Check(action, arn or "*", {**keys, **own, **request_tags(params)}, policy),)
 
     return checks
 

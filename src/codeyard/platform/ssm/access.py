@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, request_tags, text
 
 
 def arn_of(scope: Scope, name: str) -> str:
@@ -29,31 +29,17 @@ def _each(operation: str) -> Access:
     return checks
 
 
-def _request_tags(params: Params) -> dict[str, str | list[str]]:
-    tags = params.get("Tags")
-    pairs = [tag for tag in tags if isinstance(tag, Mapping)] if isinstance(tags, list | tuple) else []
-    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{tag.get('Key')}": str(tag.get("Value")) for tag in pairs}
-    if pairs:
-        keys["aws:TagKeys"] = [str(tag.get("Key")) for tag in pairs]
-    return keys
-
-
 def _put(scope: Scope, params: Params) -> Iterable[Check]:
-    arn, keys = arn_of(scope, text(params, "Name")), _request_tags(params)
+    arn, keys = arn_of(scope, text(params, "Name")), request_tags(params)
     yield Check("ssm:PutParameter", arn, {**keys, "ssm:Overwrite": "true" if params.get("Overwrite") else "false"})
     if keys:
         yield Check("ssm:AddTagsToResource", arn, keys)
 
 
 def _tagged(operation: str) -> Access:
-    def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        keys = _request_tags(params)
-        names = params.get("TagKeys")
-        if isinstance(names, list | tuple):
-            keys["aws:TagKeys"] = [str(name) for name in names]
-        return (Check(f"ssm:{operation}", arn_of(scope, text(params, "ResourceId")), keys),)
-
-    return checks
+    return lambda scope, params: (
+        Check(f"ssm:{operation}", arn_of(scope, text(params, "ResourceId")), request_tags(params)),
+    )
 
 
 ACCESS: dict[str, Access] = {

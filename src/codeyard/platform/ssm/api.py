@@ -380,12 +380,8 @@ def _all(tests: list[model.Test], found: Parameter, tags: Mapping[str, str]) -> 
 
 
 def _place(token: str | None, kind: type, asked: tuple[Any, ...]) -> Any:
-    if token is None:
-        return None
-    try:
-        return page_tokens.decode(token, (kind,), *asked)[0]
-    except ValueError:
-        raise AwsError("InvalidNextToken", "The specified token isn't valid.") from None
+    place = page_tokens.resume(token, (kind,), AwsError("InvalidNextToken", "The specified token isn't valid."), *asked)
+    return None if place is None else place[0]
 
 
 def _page(found: list[Parameter], limit: int, key: Any, asked: tuple[Any, ...]) -> tuple[list[Parameter], str | None]:

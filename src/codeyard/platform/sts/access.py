@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, text
-from codeyard.platform.sts.model import Door, listed_tags
+from codeyard.contract import Access, Check, Params, Scope, anywhere, request_tags, text
+from codeyard.platform.sts.model import Door
 
 
 def access_table(door: Door) -> dict[str, Access]:
@@ -46,7 +46,7 @@ def _keys(door: Door, scope: Scope, params: Params) -> dict[str, str | Sequence[
     source = scope.principal.source_identity or text(params, "SourceIdentity")
     if source:
         keys["sts:SourceIdentity"] = source
-    keys.update(_tag_keys(params))
+    keys.update(request_tags(params))
     transitive = params.get("TransitiveTagKeys")
     named = [one for one in transitive if isinstance(one, str)] if isinstance(transitive, list) else []
     named += [key for key in door.transitive_tags(scope.principal) if key not in named]
@@ -55,17 +55,9 @@ def _keys(door: Door, scope: Scope, params: Params) -> dict[str, str | Sequence[
     return keys
 
 
-def _tag_keys(params: Params) -> dict[str, str | Sequence[str]]:
-    tags = listed_tags(params)
-    keys: dict[str, str | Sequence[str]] = {f"aws:RequestTag/{key}": value for key, value in tags}
-    if tags:
-        keys["aws:TagKeys"] = tuple(key for key, _ in tags)
-    return keys
-
-
 def _federate(scope: Scope, params: Params) -> Iterable[Check]:
     arn = f"arn:{scope.partition}:sts::{scope.account}:federated-user/{text(params, 'Name') or '*'}"
-    keys = _tag_keys(params)
+    keys = request_tags(params)
     yield Check("sts:GetFederationToken", arn, keys)
     if keys:
         yield Check("sts:TagSession", arn, keys)

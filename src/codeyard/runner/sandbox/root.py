@@ -58,7 +58,7 @@ class Room:
         etc = Path(self.scratch) / "etc"
         for host in (*_ETC, *TOOLING):
             if host.startswith("/etc/") and os.path.exists(host):
-                _stub(etc / host.removeprefix("/etc/"), os.path.isdir(host))
+                _mount_point(etc / host.removeprefix("/etc/"), os.path.isdir(host))
         for name, text in _made_up(resolver).items():
             (etc / name).parent.mkdir(parents=True, exist_ok=True)
             (etc / name).write_text(text)
@@ -103,7 +103,7 @@ def _there(path: str) -> bool:
     return os.path.exists(path)
 
 
-def _stub(path: Path, folder: bool) -> None:
+def _mount_point(path: Path, folder: bool) -> None:
     """Something to mount the host's over."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if folder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, on, pass_role, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, on, pass_role, request_tags, text
 
 SERVICE = "codebuild.amazonaws.com"
 
@@ -36,18 +36,11 @@ def _on_each(action: str, member: str, *, builds: bool) -> Access:
     return checks
 
 
-def _tag_keys(params: Params) -> dict[str, str | list[str]]:
-    given = params.get("tags")
-    pairs = [t for t in given if isinstance(t, dict)] if isinstance(given, list | tuple) else []
-    keys: dict[str, str | list[str]] = {f"aws:RequestTag/{text(t, 'key')}": text(t, "value") for t in pairs}
-    return keys | ({"aws:TagKeys": [text(t, "key") for t in pairs]} if pairs else {})
-
-
 def _storing(action: str) -> Access:
     """Creating or updating a project passes its role to CodeBuild."""
 
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        yield Check(action, scope.arn("codebuild", f"project/{text(params, 'name') or '*'}"), _tag_keys(params))
+        yield Check(action, scope.arn("codebuild", f"project/{text(params, 'name') or '*'}"), request_tags(params))
         if text(params, "serviceRole"):
             yield pass_role(text(params, "serviceRole"), SERVICE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, on, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, on, request_tags, text
 
 REFERENCES = "codecommit:References"
 TagsOf = Callable[[str], Mapping[str, str]]
@@ -35,24 +35,10 @@ def _arn(scope: Scope, params: Params, member: str = "repositoryName") -> str:
     return scope.arn("codecommit", text(params, member) or "*")
 
 
-def _tag_keys(params: Params) -> dict[str, str | list[str]]:
-    keys: dict[str, str | list[str]] = {}
-    tags = params.get("tags")
-    if isinstance(tags, Mapping):
-        names = [str(key) for key in tags]
-        keys = {f"aws:RequestTag/{key}": str(value) for key, value in tags.items()}
-    else:
-        listed = params.get("tagKeys")
-        names = [str(key) for key in listed] if isinstance(listed, list | tuple) else []
-    if names:
-        keys["aws:TagKeys"] = names
-    return keys
-
-
 def _create(scope: Scope, params: Params) -> Iterable[Check]:
-    yield Check("codecommit:CreateRepository", _arn(scope, params), _tag_keys(params))
+    yield Check("codecommit:CreateRepository", _arn(scope, params), request_tags(params))
     if params.get("tags"):
-        yield Check("codecommit:TagResource", _arn(scope, params), _tag_keys(params))
+        yield Check("codecommit:TagResource", _arn(scope, params), request_tags(params))
 
 
 def _batch_get(scope: Scope, params: Params) -> Iterable[Check]:
@@ -69,7 +55,7 @@ def _rename(scope: Scope, params: Params) -> Iterable[Check]:
 
 def _tagging(operation: str) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        keys = {} if operation == "ListTagsForResource" else _tag_keys(params)
+        keys = {} if operation == "ListTagsForResource" else request_tags(params)
         return (Check(f"codecommit:{operation}", text(params, "resourceArn") or "*", keys),)
 
     return checks

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, on, pass_role, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, on, pass_role, request_tags, text
 
 SERVICE = "codedeploy.amazonaws.com"
 # (region, deployment id) -> "application/group", empty where there is none
@@ -72,7 +72,7 @@ def _deployments(locate: Locate) -> dict[str, Access]:
 def _tags() -> dict[str, Access]:
     def checks(action: str) -> Access:
         return lambda scope, params: (
-            Check(f"codedeploy:{action}", text(params, "ResourceArn") or "*", _request_tags(params, "Tags")),
+            Check(f"codedeploy:{action}", text(params, "ResourceArn") or "*", request_tags(params)),
         )
 
     return {name: checks(name) for name in ("ListTagsForResource", "TagResource", "UntagResource")}
@@ -122,20 +122,11 @@ def _with_role(inner: Access) -> Access:
 
 def _tagged(inner: Access) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        keys = _request_tags(params, "tags")
+        keys = request_tags(params)
         found = inner(scope, params)
         return [Check(c.action, c.resource, keys) if c.action.startswith("codedeploy:") and keys else c for c in found]
 
     return checks
-
-
-def _request_tags(params: Params, member: str) -> dict[str, str | Sequence[str]]:
-    tags = params.get(member)
-    pairs = [(text(t, "Key"), text(t, "Value")) for t in tags if isinstance(t, dict)] if isinstance(tags, list) else []
-    keys: dict[str, str | Sequence[str]] = {f"aws:RequestTag/{key}": value for key, value in pairs if key}
-    if isinstance(params.get("TagKeys"), list):
-        return {"aws:TagKeys": _texts(params, "TagKeys")}
-    return keys | {"aws:TagKeys": [key for key, _ in pairs if key]} if keys else {}
 
 
 def _texts(params: Params, member: str) -> list[str]:

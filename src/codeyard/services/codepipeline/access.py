@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role, text
+from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role, request_tags, text
 
 HOST = "codepipeline.amazonaws.com"
 Tags = Callable[[str, str, str], Mapping[str, str]]
@@ -38,7 +38,7 @@ class _Entries:
             declaration = params.get("pipeline")
             declaration = declaration if isinstance(declaration, Mapping) else {}
             name = text(declaration, "name") or "*"
-            keys = self._keys(scope, name) if action == "UpdatePipeline" else _requested(params)
+            keys = self._keys(scope, name) if action == "UpdatePipeline" else request_tags(params)
             yield Check(f"codepipeline:{action}", scope.arn("codepipeline", name), keys)
             for role in _roles(declaration):
                 yield pass_role(role, HOST)
@@ -51,7 +51,7 @@ class _Entries:
         def checks(scope: Scope, params: Params) -> Iterable[Check]:
             arn = text(params, "resourceArn") or "*"
             of_resource = self._keys(scope, arn.rpartition(":")[2])
-            yield Check(f"codepipeline:{action}", arn, of_resource | _requested(params))
+            yield Check(f"codepipeline:{action}", arn, of_resource | request_tags(params))
 
         return checks
 
@@ -80,15 +80,6 @@ def _roles(declaration: Mapping[str, object]) -> list[str]:
     for stage in _maps(declaration.get("stages")):
         roles |= {text(action, "roleArn") for action in _maps(stage.get("actions"))}
     return sorted(role for role in roles if role)
-
-
-def _requested(params: Params) -> dict[str, str | list[str]]:
-    """aws:RequestTag/… and aws:TagKeys of the tags or tag keys that the request carries."""
-    tags = {text(t, "key"): text(t, "value") for t in _maps(params.get("tags"))}
-    given = params.get("tagKeys")
-    names = [*tags, *(k for k in (given if isinstance(given, list) else ()) if isinstance(k, str))]
-    found: dict[str, str | list[str]] = {f"aws:RequestTag/{k}": v for k, v in tags.items()}
-    return found | {"aws:TagKeys": names} if names else found
 
 
 def _maps(value: object) -> list[Mapping[str, object]]:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from codeyard.formats.moments import moment
 from codeyard.services.codepipeline import artifacts
 from codeyard.services.codepipeline.model.definition import ActionSpec
 from codeyard.storage import Row, loads
 
 Members = dict[str, Any]
-
-
-def when(us: int) -> datetime:
-    """An aware datetime of microseconds."""
-    return datetime.fromtimestamp(us / 1_000_000, UTC)
 
 
 def filled(members: Mapping[str, Any]) -> Members:
@@ -54,8 +49,8 @@ def execution_summary(execution: Row, revisions: Iterable[Members]) -> Members:
             "pipelineExecutionId": execution.id,
             "status": execution.status,
             "statusSummary": execution.summary,
-            "startTime": when(execution.started),
-            "lastUpdateTime": when(execution.updated),
+            "startTime": moment(execution.started),
+            "lastUpdateTime": moment(execution.updated),
             "sourceRevisions": list(revisions),
             "trigger": trigger(execution),
             "stopTrigger": {"reason": execution.stop_reason} if execution.stop_reason else None,
@@ -75,7 +70,7 @@ def artifact_revision(run: Row) -> Members:
             "revisionId": revision["id"],
             "revisionSummary": revision["summary"],
             "revisionUrl": revision["url"],
-            "created": when(revision["created"]),
+            "created": moment(revision["created"]),
         }
     )
 
@@ -109,7 +104,7 @@ def action_state(spec: ActionSpec, run: Row | None, console: str) -> Members:
             "actionExecutionId": run.id,
             "status": run.status,
             "summary": run.summary,
-            "lastStatusChange": when(run.updated),
+            "lastStatusChange": moment(run.updated),
             "token": run.token if run.status == "InProgress" else "",
             "lastUpdatedBy": run.updated_by,
             "externalExecutionId": run.external_id,
@@ -124,7 +119,7 @@ def action_state(spec: ActionSpec, run: Row | None, console: str) -> Members:
         state["currentRevision"] = {
             "revisionId": revision["id"],
             "revisionChangeId": revision["id"][:100],
-            "created": when(revision["created"]),
+            "created": moment(revision["created"]),
         }
         state |= filled({"revisionUrl": revision["url"]})
     return state
@@ -139,8 +134,8 @@ def action_detail(run: Row, version: int, spec: ActionSpec, region: str) -> Memb
             "pipelineVersion": version,
             "stageName": run.stage,
             "actionName": run.action,
-            "startTime": when(run.started),
-            "lastUpdateTime": when(run.updated),
+            "startTime": moment(run.started),
+            "lastUpdateTime": moment(run.updated),
             "updatedBy": run.updated_by,
             "status": run.status,
             "input": _input(run, spec, region),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from codeyard.contract import Check, Principal
 from codeyard.engine import Jobs, Kit, ManualClock, SeededIds, Settings
@@ -155,3 +157,12 @@ def _record(**facts: Any) -> dict[str, Any]:
         "awsRegion": facts["region"],
         "errorCode": None if error is None else error.code,
     }
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """IAM and STS with one account and its administrator."""
+    made = Bench(tmp_path)
+    yield made
+    made.gateway.auditor.stop()
+    made.db.close()

@@ -35,10 +35,5 @@ class Base:
 
     @staticmethod
     def _place(req: Params, kinds: tuple[type, ...], *asked: Any) -> tuple[Any, ...] | None:
-        token = req.get("nextToken")
-        if token is None:
-            return None
-        try:
-            return page_tokens.decode(token, kinds, *asked)
-        except ValueError:
-            raise invalid("The specified nextToken is invalid.") from None
+        refusal = invalid("The specified nextToken is invalid.")
+        return page_tokens.resume(req.get("nextToken"), kinds, refusal, *asked)

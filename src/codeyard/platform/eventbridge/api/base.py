@@ -40,13 +40,8 @@ class Base:
 
     @staticmethod
     def _after(req: Params, *asked: Any) -> str:
-        token = req.get("NextToken")
-        if token is None:
-            return ""
-        try:
-            return str(page_tokens.decode(token, (str,), *asked)[0])
-        except ValueError:
-            raise invalid("Invalid NextToken.") from None
+        place = page_tokens.resume(req.get("NextToken"), (str,), invalid("Invalid NextToken."), *asked)
+        return "" if place is None else str(place[0])
 
     @staticmethod
     def _page(

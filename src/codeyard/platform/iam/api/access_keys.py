@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from codeyard.contract import Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
-from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name, when
+from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name
 from codeyard.platform.iam.door import key_context
 from codeyard.platform.iam.model import AccessKey
 from codeyard.platform.iam.store import entities, keys
@@ -31,7 +32,7 @@ class AccessKeys(Room):
                 "AccessKeyId": key_id,
                 "Status": "Active",
                 "SecretAccessKey": secret,
-                "CreateDate": when(ctx.now),
+                "CreateDate": whole_second(ctx.now),
             }
             return {"AccessKey": found}
 
@@ -48,7 +49,7 @@ class AccessKeys(Room):
         owner, found = self._read(get)
         shown, more = sliced(req, found, lambda key: key.id)
         listed = [
-            {"UserName": owner, "AccessKeyId": key.id, "Status": key.status, "CreateDate": when(key.created)}
+            {"UserName": owner, "AccessKeyId": key.id, "Status": key.status, "CreateDate": whole_second(key.created)}
             for key in shown
         ]
         return {"AccessKeyMetadata": listed, **more}
@@ -85,7 +86,7 @@ class AccessKeys(Room):
                 raise errors.no_such(f"The Access Key with id {req['AccessKeyId']} cannot be found")
             last: Answer = {"ServiceName": key.used_service or "N/A", "Region": key.used_region or "N/A"}
             if key.used:
-                last["LastUsedDate"] = when(key.used)
+                last["LastUsedDate"] = whole_second(key.used)
             return {"UserName": user.name, "AccessKeyLastUsed": last}
 
         return self._read(get)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 
 from codeyard.contract import Context, Params
 from codeyard.engine import Kit
+from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
 from codeyard.platform.iam.managed import AwsManaged
 from codeyard.platform.iam.model import Group, InstanceProfile, Role, Tags, User
@@ -33,11 +33,6 @@ class Room:
     def _read(self, fn: Callable[[Tx], T]) -> T:
         """Read on one snapshot."""
         return self.kit.db.read(fn)
-
-
-def when(micros: int) -> datetime.datetime:
-    """A time as answers carry it: whole seconds."""
-    return datetime.datetime.fromtimestamp(micros // 1_000_000, datetime.UTC)
 
 
 def tag_list(tags: Tags) -> list[dict[str, str]]:
@@ -133,10 +128,10 @@ def user_answer(user: User, *, tags: bool = False) -> Answer:
         "UserName": user.name,
         "UserId": user.id,
         "Arn": model.arn("user", user.account, user.path, user.name),
-        "CreateDate": when(user.created),
+        "CreateDate": whole_second(user.created),
     }
     if user.password_used:
-        found["PasswordLastUsed"] = when(user.password_used)
+        found["PasswordLastUsed"] = whole_second(user.password_used)
     return _detailed(found, user.boundary, user.tags) if tags else found
 
 
@@ -147,7 +142,7 @@ def group_answer(group: Group) -> Answer:
         "GroupName": group.name,
         "GroupId": group.id,
         "Arn": model.arn("group", group.account, group.path, group.name),
-        "CreateDate": when(group.created),
+        "CreateDate": whole_second(group.created),
     }
 
 
@@ -158,7 +153,7 @@ def role_answer(role: Role, *, tags: bool = False) -> Answer:
         "RoleName": role.name,
         "RoleId": role.id,
         "Arn": model.arn("role", role.account, role.path, role.name),
-        "CreateDate": when(role.created),
+        "CreateDate": whole_second(role.created),
         "AssumeRolePolicyDocument": encoded(role.trust),
         "MaxSessionDuration": role.max_session,
     }
@@ -166,7 +161,7 @@ def role_answer(role: Role, *, tags: bool = False) -> Answer:
         found["Description"] = role.description
     if not tags:
         return found
-    found["RoleLastUsed"] = {"LastUsedDate": when(role.used), "Region": role.used_region} if role.used else {}
+    found["RoleLastUsed"] = {"LastUsedDate": whole_second(role.used), "Region": role.used_region} if role.used else {}
     return _detailed(found, role.boundary, role.tags)
 
 
@@ -178,7 +173,7 @@ def profile_answer(tx: Tx, profile: InstanceProfile) -> Answer:
         "InstanceProfileName": profile.name,
         "InstanceProfileId": profile.id,
         "Arn": model.arn("instance-profile", profile.account, profile.path, profile.name),
-        "CreateDate": when(profile.created),
+        "CreateDate": whole_second(profile.created),
         "Roles": [] if role is None else [role_answer(role)],
         "Tags": tag_list(profile.tags),
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from codeyard.contract import AwsError, Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
-from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name, when
+from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name
 from codeyard.platform.iam.model import ServiceCredential, User
 from codeyard.platform.iam.store import entities, keys
 from codeyard.storage import Tx
@@ -122,7 +123,7 @@ def _find(tx: Tx, ctx: Context, name: str, credential_id: str) -> tuple[User, Se
 
 def _answer(credential: ServiceCredential, owner: str) -> Answer:
     return {
-        "CreateDate": when(credential.created),
+        "CreateDate": whole_second(credential.created),
         "ServiceName": credential.service,
         "ServiceUserName": credential.user_name,
         "ServiceSpecificCredentialId": credential.id,

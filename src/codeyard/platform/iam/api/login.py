@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from codeyard.contract import AwsError, Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors
-from codeyard.platform.iam.api.base import Answer, Room, find_user, user_name, when
+from codeyard.platform.iam.api.base import Answer, Room, find_user, user_name
 from codeyard.platform.iam.model import User
 from codeyard.platform.iam.store import entities
 from codeyard.platform.iam.store.tables import users
@@ -101,6 +102,6 @@ def _check_strength(password: str) -> None:
 def _answer(user: User) -> Answer:
     return {
         "UserName": user.name,
-        "CreateDate": when(user.password_created),
+        "CreateDate": whole_second(user.password_created),
         "PasswordResetRequired": user.password_reset,
     }

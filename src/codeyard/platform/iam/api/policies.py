@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from codeyard.contract import AwsError, Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
-from codeyard.platform.iam.api.base import Answer, Room, check_quota, encoded, sliced, tag_list, when
+from codeyard.platform.iam.api.base import Answer, Room, check_quota, encoded, sliced, tag_list
 from codeyard.platform.iam.model import ManagedPolicy, PolicyVersion
 from codeyard.platform.iam.policy import parse
 from codeyard.platform.iam.store import entities
@@ -237,8 +238,8 @@ def _answer(
         "AttachmentCount": attached,
         "PermissionsBoundaryUsageCount": bounding,
         "IsAttachable": True,
-        "CreateDate": when(policy.created),
-        "UpdateDate": when(policy.updated),
+        "CreateDate": whole_second(policy.created),
+        "UpdateDate": whole_second(policy.updated),
     }
     if description and policy.description:
         found["Description"] = policy.description
@@ -251,5 +252,5 @@ def _version(version: PolicyVersion, default: int) -> Answer:
     return {
         "VersionId": f"v{version.number}",
         "IsDefaultVersion": version.number == default,
-        "CreateDate": when(version.created),
+        "CreateDate": whole_second(version.created),
     }

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from codeyard.contract import AwsError, Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
-from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name, when
+from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name
 from codeyard.platform.iam.model import SshKey, User
 from codeyard.platform.iam.store import keys
 from codeyard.storage import Tx
@@ -60,7 +61,12 @@ class SshKeys(Room):
         owner, found = self._read(get)
         shown, more = sliced(req, found, lambda key: key.id)
         listed = [
-            {"UserName": owner, "SSHPublicKeyId": key.id, "Status": key.status, "UploadDate": when(key.uploaded)}
+            {
+                "UserName": owner,
+                "SSHPublicKeyId": key.id,
+                "Status": key.status,
+                "UploadDate": whole_second(key.uploaded),
+            }
             for key in shown
         ]
         return {"SSHPublicKeys": listed, **more}
@@ -123,5 +129,5 @@ def _answer(key: SshKey, owner: str, body: str) -> Answer:
         "Fingerprint": key.fingerprint,
         "SSHPublicKeyBody": body,
         "Status": key.status,
-        "UploadDate": when(key.uploaded),
+        "UploadDate": whole_second(key.uploaded),
     }

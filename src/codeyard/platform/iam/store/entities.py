@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from codeyard.platform.iam.model import Group, InstanceProfile, Role, Tags, User
 from codeyard.platform.iam.store.tables import CHANNEL, accounts, groups, memberships, profiles, roles, users
 from codeyard.storage import Row, Tx, dumps, loads
+
+T = TypeVar("T")
 
 
 def tags_text(tags: Tags) -> str:
@@ -66,44 +69,44 @@ def profile_of(row: Row) -> InstanceProfile:
     return InstanceProfile(row.id, row.account, row.name, row.path, row.created, row.role_id, tags_of(row.tags))
 
 
-def _named(tx: Tx, table: sa.Table, account: str, name: str) -> Row | None:
-    return tx.one(sa.select(table).where(table.c.account == account, table.c.key == name.lower()))
+def _named(tx: Tx, table: sa.Table, account: str, name: str, make: Callable[[Row], T]) -> T | None:
+    row = tx.one(sa.select(table).where(table.c.account == account, table.c.key == name.lower()))
+    return None if row is None else make(row)
+
+
+def _by_id(tx: Tx, table: sa.Table, unique_id: str, make: Callable[[Row], T]) -> T | None:
+    row = tx.one(sa.select(table).where(table.c.id == unique_id))
+    return None if row is None else make(row)
 
 
 def user(tx: Tx, account: str, name: str) -> User | None:
     """The user of that name."""
-    row = _named(tx, users, account, name)
-    return None if row is None else user_of(row)
+    return _named(tx, users, account, name, user_of)
 
 
 def user_by_id(tx: Tx, user_id: str) -> User | None:
     """The user of that unique id."""
-    row = tx.one(sa.select(users).where(users.c.id == user_id))
-    return None if row is None else user_of(row)
+    return _by_id(tx, users, user_id, user_of)
 
 
 def group(tx: Tx, account: str, name: str) -> Group | None:
     """The group of that name."""
-    row = _named(tx, groups, account, name)
-    return None if row is None else group_of(row)
+    return _named(tx, groups, account, name, group_of)
 
 
 def role(tx: Tx, account: str, name: str) -> Role | None:
     """The role of that name."""
-    row = _named(tx, roles, account, name)
-    return None if row is None else role_of(row)
+    return _named(tx, roles, account, name, role_of)
 
 
 def role_by_id(tx: Tx, role_id: str) -> Role | None:
     """The role of that unique id."""
-    row = tx.one(sa.select(roles).where(roles.c.id == role_id))
-    return None if row is None else role_of(row)
+    return _by_id(tx, roles, role_id, role_of)
 
 
 def profile(tx: Tx, account: str, name: str) -> InstanceProfile | None:
     """The instance profile of that name."""
-    row = _named(tx, profiles, account, name)
-    return None if row is None else profile_of(row)
+    return _named(tx, profiles, account, name, profile_of)
 
 
 def page(tx: Tx, table: sa.Table, account: str, prefix: str, after: str, limit: int) -> list[Row]:

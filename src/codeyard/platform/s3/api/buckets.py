@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.s3.api.base import Base, owner_of, requester
 from codeyard.platform.s3.errors import s3_error
 from codeyard.platform.s3.model import headers, listing
-from codeyard.platform.s3.model.names import check_bucket_name, moment
+from codeyard.platform.s3.model.names import check_bucket_name
 from codeyard.platform.s3.store import buckets, uploads
 from codeyard.storage import Tx, dumps
 
@@ -98,7 +99,7 @@ class Buckets(Base):
         after = listing.from_token(str(token)) if token else ""
         rows = self.kit.db.read(lambda tx: buckets.of_account(tx, ctx.account, prefix, after, limit + 1))
         found = [
-            {"Name": row.name, "CreationDate": moment(row.created), "BucketRegion": row.region}
+            {"Name": row.name, "CreationDate": whole_second(row.created), "BucketRegion": row.region}
             for row in rows[:limit]
             if req.get("BucketRegion") in (None, row.region)
         ]

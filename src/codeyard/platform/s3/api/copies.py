@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.s3.api.base import Base, checksum_members, version_member
 from codeyard.platform.s3.api.objects import AES, Objects
 from codeyard.platform.s3.errors import s3_error
 from codeyard.platform.s3.model import checksums, conditions, headers, tags
-from codeyard.platform.s3.model.names import check_key, moment, parse_copy_source
+from codeyard.platform.s3.model.names import check_key, parse_copy_source
 from codeyard.platform.s3.store import buckets, objects
 from codeyard.storage import Row, Tx, dumps, loads
 
@@ -28,7 +29,7 @@ class Sources(Base):
         bucket, row = self.kit.db.read(look)
         conditions.check_copy(
             row.etag,
-            moment(row.modified),
+            whole_second(row.modified),
             req.get("CopySourceIfMatch"),
             req.get("CopySourceIfNoneMatch"),
             req.get("CopySourceIfModifiedSince"),
@@ -65,7 +66,7 @@ class Copies(Objects, Sources):
     def _answer(
         bucket: Row, version_id: str, source_bucket: Row, source: Row, values: dict[str, Any]
     ) -> dict[str, Any]:
-        result = {"ETag": f'"{values["etag"]}"', "LastModified": moment(values["modified"])}
+        result = {"ETag": f'"{values["etag"]}"', "LastModified": whole_second(values["modified"])}
         answer = {
             "CopyObjectResult": result | checksum_members(values["checksum"]),
             **AES,

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from codeyard.contract import Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.s3.api.base import Base, owner_of
 from codeyard.platform.s3.errors import s3_error
 from codeyard.platform.s3.model import listing
-from codeyard.platform.s3.model.names import encoded, moment
+from codeyard.platform.s3.model.names import encoded
 from codeyard.platform.s3.store import objects
 from codeyard.storage import Row, Tx, loads
 
@@ -142,7 +143,7 @@ def _asked(req: Params, show: Callable[[str], str]) -> dict[str, Any]:
 def _entry(row: Row, show: Callable[[str], str], owner: Any) -> dict[str, Any]:
     entry = {
         "Key": show(row.key),
-        "LastModified": moment(row.modified),
+        "LastModified": whole_second(row.modified),
         "ETag": f'"{row.etag}"',
         "Size": row.size,
         "StorageClass": _storage_class(row),
@@ -161,7 +162,7 @@ def _named(row: Row, show: Callable[[str], str], owner: Any) -> dict[str, Any]:
         "Key": show(row.key),
         "VersionId": row.version_id,
         "IsLatest": bool(row.latest),
-        "LastModified": moment(row.modified),
+        "LastModified": whole_second(row.modified),
         "Owner": owner,
     }
 

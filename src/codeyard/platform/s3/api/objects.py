@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from codeyard.contract import AwsError, BlobRange, Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.s3 import events
 from codeyard.platform.s3.api.base import Base, Received, checksum_members, owner_of, version_member
 from codeyard.platform.s3.api.buckets import full_control
 from codeyard.platform.s3.errors import s3_error
 from codeyard.platform.s3.model import checksums, conditions, headers, ranges, tags
-from codeyard.platform.s3.model.names import NULL, check_key, moment
+from codeyard.platform.s3.model.names import NULL, check_key
 from codeyard.platform.s3.store import objects
 from codeyard.storage import Row, Tx, dumps, loads
 
@@ -98,7 +99,7 @@ class Objects(Base):
         return self.kit.db.read(look)
 
     def _described(self, bucket: Row, row: Row, req: Params) -> tuple[dict[str, Any], tuple[int, int]]:
-        etag, modified = f'"{row.etag}"', moment(row.modified)
+        etag, modified = f'"{row.etag}"', whole_second(row.modified)
         conditions.check_read(
             etag,
             modified,
@@ -240,7 +241,7 @@ class Objects(Base):
             "ObjectSize": row.size,
         }
         asked = {name: known[name] for name in req["ObjectAttributes"] if known.get(name) is not None}
-        return {"LastModified": moment(row.modified), **version_member(bucket, row.version_id), **asked}
+        return {"LastModified": whole_second(row.modified), **version_member(bucket, row.version_id), **asked}
 
     def get_object_acl(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The bucket's owner with full control."""

@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from codeyard.contract import Context, Params
+from codeyard.formats.moments import whole_second
 from codeyard.platform.s3.api.base import Received, checksum_members, owner_of, requester, version_member
 from codeyard.platform.s3.api.copies import Sources
 from codeyard.platform.s3.api.objects import AES, Objects
 from codeyard.platform.s3.errors import s3_error
 from codeyard.platform.s3.model import checksums, headers, listing, ranges, tags
-from codeyard.platform.s3.model.names import check_key, encoded, moment
+from codeyard.platform.s3.model.names import check_key, encoded
 from codeyard.platform.s3.store import uploads
 from codeyard.storage import Row, Tx, dumps, loads
 
@@ -73,7 +74,7 @@ class Uploads(Objects, Sources):
             start, length = ranges.copy_range(str(req["CopySourceRange"]), source.size)
         body = self._store_bytes(self.kit.blobs.read(source.blob_id, start, length), upload.algorithm)
         self._put_part(ctx, req, number, body)
-        result = {"ETag": f'"{body.etag}"', "LastModified": moment(ctx.now)}
+        result = {"ETag": f'"{body.etag}"', "LastModified": whole_second(ctx.now)}
         result[checksums.member(body.algorithm)] = body.checksum
         answer = {"CopyPartResult": result, **AES}
         return answer | ({"CopySourceVersionId": source.version_id} if source_bucket.versioning else {})
@@ -225,7 +226,7 @@ class Uploads(Objects, Sources):
             {
                 "UploadId": row.id,
                 "Key": encoded(row.key, encoding),
-                "Initiated": moment(row.created),
+                "Initiated": whole_second(row.created),
                 "StorageClass": loads(row.headers).get("StorageClass", "STANDARD"),
                 "Owner": owner_of(row.initiator),
                 "Initiator": requester(ctx),
@@ -319,7 +320,7 @@ def _check_part_checksum(part: Mapping[str, Any], row: Row, upload: Row) -> None
 def _part(row: Row) -> dict[str, Any]:
     return {
         "PartNumber": row.number,
-        "LastModified": moment(row.modified),
+        "LastModified": whole_second(row.modified),
         "ETag": f'"{row.etag}"',
         "Size": row.size,
         **checksum_members(row.checksum, kind=False),

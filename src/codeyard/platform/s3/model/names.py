@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from codeyard.platform.s3.errors import s3_error
@@ -50,11 +49,6 @@ def parse_copy_source(source: str) -> tuple[str, str, str]:
 def encoded(text: str, encoding: str | None) -> str:
     """The text as a listing shows it: percent-encoded when the caller asked for `url`."""
     return quote(text, safe="/*-._") if encoding == "url" else text
-
-
-def moment(us: int) -> datetime:
-    """A stored time as S3 shows it, to the second."""
-    return datetime.fromtimestamp(us // 1_000_000, UTC)
 
 
 def sequencer(us: int, seq: int) -> str:

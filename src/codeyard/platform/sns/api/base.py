@@ -36,13 +36,9 @@ class Base:
 
     @staticmethod
     def _after(ctx: Context, req: Params, *asked: Any) -> str:
-        token = req.get("NextToken")
-        if not token:
-            return ""
-        try:
-            return str(page_tokens.decode(token, (str,), ctx.operation, *asked)[0])
-        except ValueError:
-            raise invalid("NextToken") from None
+        token = req.get("NextToken") or None
+        place = page_tokens.resume(token, (str,), invalid("NextToken"), ctx.operation, *asked)
+        return "" if place is None else str(place[0])
 
     @staticmethod
     def _token(ctx: Context, found: list[Any], *asked: Any) -> dict[str, str]:

@@ -48,9 +48,5 @@ def checked(ctx: Context, fn: Callable[[], T]) -> T:
 
 def place(token: str | None, kinds: tuple[type, ...], *question: Any) -> tuple[Any, ...] | None:
     """Where a listing goes on; InvalidInputException for a token that is not ours."""
-    if not token:
-        return None
-    try:
-        return page_tokens.decode(token, kinds, *question)
-    except ValueError:
-        raise invalid("Invalid nextToken: the token is not valid for this request") from None
+    refusal = invalid("Invalid nextToken: the token is not valid for this request")
+    return page_tokens.resume(token or None, kinds, refusal, *question)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from codeyard.contract import AwsError
+from codeyard.services.codebuild.runners.access import OPERATIONS
 
 # call(service, operation, params) -> answer: an API call as whoever may enrol runners
 Call = Callable[[str, str, dict[str, Any]], dict[str, Any]]
@@ -41,7 +42,8 @@ def user_name(name: str) -> str:
 
 def _make_user(call: Call, name: str) -> dict[str, str]:
     user = user_name(name)
-    allow = {"Effect": "Allow", "Action": [f"codeyard-runner:{n}" for n in _NEEDED], "Resource": "*"}
+    needed = [f"codeyard-runner:{name}" for name in OPERATIONS if name != "CreateRunnerToken"]
+    allow = {"Effect": "Allow", "Action": needed, "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     try:
         call("iam", "CreateUser", {"UserName": user, "Path": USER_PATH})
@@ -53,14 +55,3 @@ def _make_user(call: Call, name: str) -> dict[str, str]:
     call("iam", "PutUserPolicy", {"UserName": user, "PolicyName": "runner", "PolicyDocument": policy})
     made = call("iam", "CreateAccessKey", {"UserName": user})["AccessKey"]
     return {"access_key_id": made["AccessKeyId"], "secret_access_key": made["SecretAccessKey"]}
-
-
-_NEEDED = (
-    "RegisterRunner",
-    "ClaimJob",
-    "Heartbeat",
-    "PutLogs",
-    "PutPhase",
-    "PutSourceResolved",
-    "CompleteJob",
-)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.engine import Kit
+from codeyard.formats.moments import moment
 from codeyard.git.catfile import CatFiles
 from codeyard.git.command import Git
 from codeyard.services.codecommit import model, store
@@ -77,11 +77,6 @@ def required(req: Params, member: str, code: str) -> str:
 def no_repository(name: str) -> AwsError:
     """The error for a repository that does not exist."""
     return AwsError("RepositoryDoesNotExistException", f"{name} does not exist")
-
-
-def moment(micros: int) -> datetime:
-    """A time of ours as the wire takes it."""
-    return datetime.fromtimestamp(micros / 1_000_000, UTC)
 
 
 def metadata(ctx: Context, kit: Kit, repository: Repository) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import hmac
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
+from codeyard.formats.moments import moment
 from codeyard.services.codepipeline import errors
-from codeyard.services.codepipeline.api.base import Base, when
+from codeyard.services.codepipeline.api.base import Base
 from codeyard.services.codepipeline.apply import Writer
 from codeyard.services.codepipeline.store import actions
 from codeyard.storage import Row, Tx
@@ -31,7 +32,7 @@ class Approvals(Base):
         if run.status != "InProgress":
             raise AwsError("ApprovalAlreadyCompletedException", "The approval action has already been completed")
         self._answer(tx, ctx, pipeline, run, req["result"])
-        return {"approvedAt": when(ctx.now)}
+        return {"approvedAt": moment(ctx.now)}
 
     def _answer(self, tx: Tx, ctx: Context, pipeline: Row, run: Row, result: dict[str, str]) -> None:
         writer = Writer(tx, pipeline, self._engine.ids, ctx.now)

@@ -8,10 +8,7 @@ from codeyard.services.codepipeline import errors
 from codeyard.services.codepipeline.engine import Engine
 from codeyard.services.codepipeline.model.definition import Definition, StageSpec
 from codeyard.services.codepipeline.store import pipelines
-from codeyard.services.codepipeline.views import when
 from codeyard.storage import Row, Tx
-
-__all__ = ["Base", "when"]
 
 
 class Base:

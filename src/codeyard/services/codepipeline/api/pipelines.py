@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, access_denied
+from codeyard.formats.moments import moment
 from codeyard.services.codepipeline import sources
-from codeyard.services.codepipeline.api.base import Base, when
+from codeyard.services.codepipeline.api.base import Base
 from codeyard.services.codepipeline.api.tags import as_list, checked_tags
 from codeyard.services.codepipeline.model import catalog, paging, secrets, structure
 from codeyard.services.codepipeline.model.definition import normalized, parse
@@ -100,8 +101,8 @@ class Pipelines(Base):
             )
         metadata = {
             "pipelineArn": ctx.arn(pipeline.name),
-            "created": when(pipeline.created),
-            "updated": when(pipeline.updated),
+            "created": moment(pipeline.created),
+            "updated": moment(pipeline.updated),
         }
         return {"pipeline": secrets.redacted(declaration), "metadata": metadata}
 
@@ -147,6 +148,6 @@ def _summary(row: Row) -> dict[str, Any]:
         "version": row.version,
         "pipelineType": row.type,
         "executionMode": row.mode,
-        "created": when(row.created),
-        "updated": when(row.updated),
+        "created": moment(row.created),
+        "updated": moment(row.updated),
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import Context, Params
+from codeyard.formats.moments import moment
 from codeyard.services.codepipeline import views
-from codeyard.services.codepipeline.api.base import Base, when
+from codeyard.services.codepipeline.api.base import Base
 from codeyard.services.codepipeline.apply import Writer
 from codeyard.services.codepipeline.engine import load_board
 from codeyard.services.codepipeline.model.definition import StageSpec
@@ -32,8 +33,8 @@ class State(Base):
             "pipelineName": pipeline.name,
             "pipelineVersion": pipeline.version,
             "stageStates": [self._stage_state(tx, pipeline, s, board, transitions.get(s.name)) for s in stages],
-            "created": when(pipeline.created),
-            "updated": when(pipeline.updated),
+            "created": moment(pipeline.created),
+            "updated": moment(pipeline.updated),
         }
 
     def _stage_state(
@@ -78,7 +79,7 @@ def _transition(row: Row | None) -> dict[str, Any]:
         {
             "enabled": bool(row.enabled),
             "lastChangedBy": row.changed_by,
-            "lastChangedAt": when(row.changed_at),
+            "lastChangedAt": moment(row.changed_at),
             "disabledReason": row.reason,
         }
     )
