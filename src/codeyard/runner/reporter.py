@@ -116,12 +116,17 @@ class Reporter:
                 self._changed.notify_all()
 
     def _ship(self, until: int | None = None) -> None:
-        """Send the log, as far as it goes or up to an offset."""
+        """Send the log up to an offset; without one as far as it goes, but never past a phase that is not told yet."""
         assert self._log is not None
-        while not self.over and self._at < (end := self._log.size if until is None else until):
+        while not self.over and self._at < (end := self._end() if until is None else until):
             data = self._log.read(self._at, min(_CHUNK, end - self._at))
             onward = int(self._call("PutLogs", {"offset": self._at, "data": data})["nextOffset"])
             self._at = onward if onward > self._at else end  # the server keeps no more than it may
+
+    def _end(self) -> int:
+        assert self._log is not None
+        size = self._log.size  # before the look at what waits: what is pushed after it stands behind all of this
+        return min(size, self._phases[0][0]) if self._phases else size
 
     def _beat(self) -> None:
         wanted = time.monotonic() >= self._renew_at
