@@ -33,6 +33,7 @@ class OpenDoor:
 
     asked: list[tuple[Principal, Check]] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
+    ended: list[tuple[str, str]] = field(default_factory=list)
 
     def authorize(self, principal: Principal, checks: Sequence[Check], keys: Mapping[str, Any]) -> Verdict:
         self.asked += [(principal, check) for check in checks]
@@ -48,6 +49,9 @@ class OpenDoor:
             "role", account, arn, principal_id=f"AROA{name}:{session_name}", role_arn=role_arn, invoked_by=service,
             expires_at=2**60,
         )  # fmt: skip
+
+    def end_sessions(self, role_arn: str, session_name: str) -> None:
+        self.ended.append((role_arn, session_name))
 
 
 class Rooms:

@@ -7,14 +7,15 @@ survive missing and mistyped members (use `text(params, "name")`), and it must n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from codeyard.contract.principal import Principal
 
+_NO_KEYS: Mapping[str, str | Sequence[str]] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Check:
+
+class Check(NamedTuple):
     """One question to IAM: may the caller do `action` on `resource`?
 
     `keys` are the service's own condition keys and aws:ResourceTag/…, aws:RequestTag/…, aws:TagKeys;
@@ -24,13 +25,12 @@ class Check:
 
     action: str
     resource: str
-    keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    keys: Mapping[str, str | Sequence[str]] = _NO_KEYS
     policy: str | None = None
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What an access entry may look at besides the parameters."""
 
     principal: Principal

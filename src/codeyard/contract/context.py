@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from codeyard.contract.ports import Client
 from codeyard.contract.principal import Principal
@@ -12,8 +11,7 @@ from codeyard.contract.principal import Principal
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a call came from. `endpoint` is this server's base URL as the client sees it."""
 
     source_ip: str = "127.0.0.1"

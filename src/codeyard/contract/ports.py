@@ -19,6 +19,9 @@ class Ids(Protocol):
     def uuid(self) -> str:
         """A random UUID, lower case with dashes."""
 
+    def ordered_uuid(self, now: int) -> str:
+        """A UUID that sorts after those of earlier microseconds `now` (RFC 9562, version 7): keys of growing tables."""
+
     def token(self, length: int, alphabet: str = ...) -> str:
         """A random string over the alphabet (default A-Z0-9)."""
 
@@ -62,6 +65,9 @@ class Clients(Protocol):
         duration_s: int = 3600,
     ) -> dict[str, Any]:
         """Short-lived keys of a role for work outside this process, in the shape of STS's Credentials."""
+
+    def end_sessions(self, role_arn: str, session_name: str) -> None:
+        """End the sessions of that name for which `credentials_for` gave keys, before their time."""
 
 
 class Sealer(Protocol):

@@ -182,7 +182,7 @@ class Gateway:
             account=inv.account,
             origin=inv.origin,
             request_id=inv.request_id,
-            event_id=self.ids.uuid(),
+            event_id=self.ids.ordered_uuid(context.now),
             time_us=context.now,
             request=context.params,
             response=response,

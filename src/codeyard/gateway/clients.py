@@ -88,6 +88,10 @@ class GatewayClients:
         session = self._assume(role_arn, service, session_name, source_arn, region)
         return self._gateway.identity.session_credentials(session, duration_s)
 
+    def end_sessions(self, role_arn: str, session_name: str) -> None:
+        """End the sessions that `credentials_for` gave keys for: the keys count for nobody any more."""
+        self._gateway.identity.end_sessions(role_arn, session_name[:64])
+
     def _assume(self, role_arn: str, service: str, session_name: str, source_arn: str, region: str) -> Principal:
         name = session_name[:64]
         try:
@@ -132,6 +136,10 @@ class LateClients:
     def credentials_for(self, role_arn: str, **facts: Any) -> dict[str, Any]:
         """See contract.Clients."""
         return self._bound().credentials_for(role_arn, **facts)
+
+    def end_sessions(self, role_arn: str, session_name: str) -> None:
+        """See contract.Clients."""
+        self._bound().end_sessions(role_arn, session_name)
 
     def _bound(self) -> GatewayClients:
         if self._clients is None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from codeyard.contract import INTERNAL, Origin, Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """Who calls what, with which parameters, from where. `via` are the services on the way (aws:CalledVia)."""
 
     service: str

@@ -53,6 +53,9 @@ class Identity(Protocol):
     def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
         """Keys for a session, in the shape of STS's Credentials."""
 
+    def end_sessions(self, role_arn: str, session_name: str) -> None:
+        """End a role's sessions of this name."""
+
 
 class Recorder(Protocol):
     """Builds one CloudTrail record; pure."""

@@ -126,7 +126,7 @@ class Tx:
 
     def emit(self, event: Event) -> str:
         """Put an event in the outbox; returns its id."""
-        event_id = self._ids.uuid()
+        event_id = self._ids.ordered_uuid(self._clock.now())
         self._write(
             INSERT_EVENT,
             (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from codeyard.contract import BlobRange, Follow
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A request without its body: path and query as sent, percent-encoded; headers lower-case, duplicates joined."""
 
     method: str
@@ -37,12 +36,11 @@ class Head:
         return query_pairs(self.query)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(NamedTuple):
     """A response; a body that is a handle is for the edge to pump."""
 
     status: int
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: Sequence[tuple[str, str]] = ()
     body: bytes | BlobRange | Follow = b""
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from codeyard.wire.http import Head, query_pairs
 from codeyard.wire.models import Models
@@ -25,9 +25,10 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)(?:&|$)")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Route:
+
+class Route(NamedTuple):
     """Where a request goes; `operation` is None where the service has no such operation (or the body must say).
 
     `labels` are the decoded labels of the path, a virtual host's bucket included.
@@ -37,13 +38,12 @@ class Route:
     operation: str | None
     protocol: Protocol
     region: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = _NONE
     method: str = "POST"
     path: str = "/"
 
 
 _Found = tuple[str, str | None, Protocol, Mapping[str, str]]
-_NONE: Mapping[str, str] = {}
 
 
 class Router:
@@ -73,7 +73,7 @@ class Router:
         """The route of a query request once its body is there; unchanged where the Action is unknown."""
         found = _ACTION.search(body)
         name = found.group(1).decode() if found else ""
-        return replace(route, operation=name) if self._knows(route.service, name) else route
+        return route._replace(operation=name) if self._knows(route.service, name) else route
 
     def named_by_host(self, head: Head) -> tuple[str, str] | None:
         """(service, region or "") of a host that names a service, such as sts.us-east-1.localhost; else None."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from codeyard.contract import AwsError
@@ -83,7 +83,7 @@ def read(head: Head) -> SignedLink | None:
 def unfolded(head: Head) -> Head:
     """The head with those headers that the link carries in its query; what was really sent goes first."""
     carried = {name.lower(): value for name, value in _pairs(head.query) if _carries(name.lower())}
-    return replace(head, headers={**carried, **head.headers})
+    return head._replace(headers={**carried, **head.headers})
 
 
 def verify(signed: SignedLink, secret: str, head: Head, now_us: int, *, bucket: str | None = None) -> bytes:

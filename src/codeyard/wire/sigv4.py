@@ -13,9 +13,8 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from codeyard.contract import AwsError
@@ -45,8 +44,7 @@ class AwaitedHash:
         self.check: Callable[[str], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """What a request claims about its signer."""
 
     access_key: str

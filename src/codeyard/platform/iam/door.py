@@ -19,7 +19,7 @@ from codeyard.platform.iam.passwords import Passwords
 from codeyard.platform.iam.policy import Caller, Decision, Identity, Request, decide, parse
 from codeyard.platform.iam.policy.request import Values
 from codeyard.platform.iam.sessions import Session, SessionPrincipal, Sessions
-from codeyard.platform.iam.store import entities, keys, policies
+from codeyard.platform.iam.store import ended, entities, keys, policies
 from codeyard.platform.iam.store.tables import CHANNEL, users
 from codeyard.storage import Tx
 
@@ -98,7 +98,7 @@ class IamDoor:
         if principal.kind == "root":
             return Credential(session.secret, principal)
         entity = entity_of(tx, principal)
-        if entity is None:
+        if entity is None or _is_ended(tx, principal):
             return None
         if principal.kind == "user":
             principal = replace(principal, arn=arn_of(entity), name=entity.name)
@@ -259,12 +259,17 @@ class IamDoor:
         decision = self._decide(caller, Check("sts:AssumeRole", role_arn, policy=trust), call, {})
         if role is None or not decision.allowed:
             raise access_denied(decision.message, "AccessDenied")
-        clean = re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:64].ljust(2, "-")
-        return self.role_session(role, clean, invoked_by=service)
+        return self.role_session(role, _clean(name), invoked_by=service)
 
     def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
         """Temporary keys for the principal, in the shape of STS's Credentials."""
         return self._sessions.mint(principal, min(max(duration_s, 900), 129_600))[1]
+
+    def end_sessions(self, role_arn: str, session_name: str) -> None:
+        """End the role's sessions of this name: the keys that they were given count from now on for nobody."""
+        role = self.role(role_arn)
+        if role is not None:
+            self._kit.db.write(lambda tx: ended.end(tx, role.id, _clean(session_name)))
 
     def transitive_tags(self, principal: Principal) -> tuple[str, ...]:
         """The keys of the session's tags that pass on to the roles it assumes."""
@@ -375,3 +380,13 @@ def _touched(tx: Tx, used: str, now: int, service: str, region: str) -> None:
 def _account_in(arn: str) -> str:
     found = _ARN.match(arn)
     return found.group(1) if found else ""
+
+
+def _clean(session_name: str) -> str:
+    """A session's name in the letters that STS allows."""
+    return re.sub(r"[^\w+=,.@-]", "-", session_name, flags=re.ASCII)[:64].ljust(2, "-")
+
+
+def _is_ended(tx: Tx, principal: Principal) -> bool:
+    role_id, _, name = principal.principal_id.partition(":")
+    return principal.kind == "role" and ended.is_ended(tx, role_id, name, principal.issued_at)

@@ -7,7 +7,7 @@ from codeyard.engine import Kit
 from codeyard.services.codebuild import access as door
 from codeyard.services.codebuild import errors
 from codeyard.services.codebuild.api import CodeBuild
-from codeyard.services.codebuild.engine import BUILD, LOGS, QUEUE, BuildEngine
+from codeyard.services.codebuild.engine import BUILD, LOGS, QUEUE, REVOKE, BuildEngine
 from codeyard.services.codebuild.logs import BuildLogs
 from codeyard.services.codebuild.runners import access as runner_door
 from codeyard.services.codebuild.runners import enrol
@@ -24,6 +24,7 @@ def parts(kit: Kit) -> tuple[Part, Part]:
         api=CodeBuild(kit, engine),
         access=door.ACCESS,
         errors=errors.error_for,
+        effects={REVOKE: engine.revoke},
         reconcilers={BUILD: engine.look, QUEUE: engine.admit, LOGS: logs.ship},
     )
     claims = RunnerProtocol(kit, engine, logs)

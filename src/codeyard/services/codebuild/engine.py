@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from codeyard.engine import Kit
 from codeyard.services.codebuild import events, store
-from codeyard.services.codebuild.logs import BuildLogs
+from codeyard.services.codebuild.logs import BuildLogs, session_name
 from codeyard.services.codebuild.model import builds
 from codeyard.services.codebuild.model.builds import Course
 from codeyard.services.codebuild.runners.offers import BUILDS, CHANNEL
 from codeyard.storage import Row, Tx, loads
 
 BUILD, QUEUE, LOGS = "codebuild.build", "codebuild.queue", "codebuild.logs"
+REVOKE = "codebuild.revoke"
 MINUTE = 60_000_000
 # The runner ends a build at its timeout; the server does when the runner did not within this.
 GRACE = MINUTE
@@ -131,8 +133,13 @@ class BuildEngine:
         store.save_build(tx, course.record, stage="ended", deadline=0)
         tx.cancel_timer(BUILD, row.id)
         tx.notify(CHANNEL, row.id)
+        tx.effect(REVOKE, row.id, {"role": course.record["serviceRole"], "session": session_name(row.id)})
         self.wake(tx, row.account, row.region, row.project)
         self._announce(tx, course, now)
+
+    def revoke(self, token: str, payload: Mapping[str, Any]) -> None:
+        """A build is over: its credentials end with it, wherever they are by now."""
+        self._kit.clients.end_sessions(payload["role"], payload["session"])
 
     @staticmethod
     def _announce(tx: Tx, course: Course, now: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from codeyard.contract import Access, Check, Params, Scope, anywhere, on, request_tags, text
 
@@ -119,4 +118,4 @@ def _add_tags(check: Check, tags_of: TagsOf) -> Check:
     tags = tags_of(check.resource) if check.resource != "*" else {}
     if not tags:
         return check
-    return replace(check, keys={**check.keys, **{f"aws:ResourceTag/{key}": value for key, value in tags.items()}})
+    return check._replace(keys={**check.keys, **{f"aws:ResourceTag/{key}": value for key, value in tags.items()}})

@@ -225,6 +225,28 @@ def test_keys_of_a_services_session_work_until_they_expire_or_the_role_goes(benc
         bench.session(fresh)
 
 
+def test_a_session_that_is_ended_counts_no_more_and_others_of_its_role_do(bench: Bench) -> None:
+    role = bench.role("build", {"Principal": {"Service": PIPELINE}})
+
+    def begin(name: str) -> tuple[str, str]:
+        session = bench.door.assume_for_service(
+            role, service=PIPELINE, session_name=name, source_arn="", region="us-east-1"
+        )
+        keys = bench.door.session_credentials(session, 900)
+        return keys["AccessKeyId"], keys["SessionToken"]
+
+    doomed, other = begin("one"), begin("two")
+    assert bench.door.credential(*doomed).principal.session_name == "one"
+    bench.clock.advance(1)
+    bench.door.end_sessions(role, "one")
+    with pytest.raises(AwsError, match="InvalidClientTokenId"):
+        bench.door.credential(*doomed)
+    assert bench.door.credential(*other).principal.session_name == "two"
+    bench.clock.advance(1)
+    assert bench.door.credential(*begin("one")).principal.session_name == "one"
+    bench.door.end_sessions("arn:aws:iam::111122223333:role/nobody", "one")
+
+
 def test_a_session_token_counts_only_whole_and_with_its_own_key(bench: Bench) -> None:
     first = bench.call("GetSessionToken", service="sts")["Credentials"]
     second = bench.call("GetSessionToken", service="sts")["Credentials"]

@@ -277,6 +277,28 @@ def test_a_stopped_build_is_told_to_its_runner_and_its_fence_is_stale(world: Wor
     assert world.get(build)["buildStatus"] == "STOPPED"
 
 
+@pytest.mark.parametrize("end", ["CompleteJob", "StopBuild"])
+def test_the_credentials_of_a_build_end_with_it(world: World, end: str) -> None:
+    world.project()
+    build = world.begin()
+    job = world.claim()
+    keys = {
+        "access_key_id": job["credentials"]["AccessKeyId"],
+        "secret_access_key": job["credentials"]["SecretAccessKey"],
+    }
+    sts = world.yard.client("sts", keys=keys | {"session_token": job["credentials"]["SessionToken"]})
+    assert ":assumed-role/build/AWSCodeBuild-" in sts.get_caller_identity()["Arn"]
+    world.phase(job, 1, "BUILD")
+    if end == "StopBuild":
+        world.client.stop_build(id=build)
+    else:
+        world.say("CompleteJob", jobId=build, fence=job["fence"], status="SUCCEEDED")
+    world.yard.settle()
+    with pytest.raises(ClientError) as refused:
+        sts.get_caller_identity()
+    assert code(refused) == "InvalidClientTokenId"
+
+
 def test_a_lapsed_lease_offers_the_build_again_before_its_first_command(world: World) -> None:
     world.project()
     build = world.begin()

@@ -141,3 +141,12 @@ ssh_keys = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("uploaded", sa.BigInteger, nullable=False),
 )
+
+# Sessions of roles that were ended before their time: those of that name which began until then count no more.
+ended_sessions = sa.Table(
+    "iam_ended_sessions",
+    schema,
+    sa.Column("role_id", Key(), primary_key=True),
+    sa.Column("session_name", Key(), primary_key=True),
+    sa.Column("ended", sa.BigInteger, nullable=False, index=True),
+)

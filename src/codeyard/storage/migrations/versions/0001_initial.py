@@ -571,6 +571,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_iam_attachments_arn"), ["arn"], unique=False)
 
     op.create_table(
+        "iam_ended_sessions",
+        sa.Column("role_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("session_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("ended", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("role_id", "session_name", name=op.f("pk_iam_ended_sessions")),
+    )
+    with op.batch_alter_table("iam_ended_sessions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_iam_ended_sessions_ended"), ["ended"], unique=False)
+
+    op.create_table(
         "iam_groups",
         sa.Column("id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("account", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -1051,6 +1061,10 @@ def downgrade() -> None:
     op.drop_table("iam_instance_profiles")
     op.drop_table("iam_inline_policies")
     op.drop_table("iam_groups")
+    with op.batch_alter_table("iam_ended_sessions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_iam_ended_sessions_ended"))
+
+    op.drop_table("iam_ended_sessions")
     with op.batch_alter_table("iam_attachments", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_iam_attachments_arn"))
 
