@@ -17,6 +17,14 @@ from codeyard.agent.config import Config
 
 _MEMBERS = 500_000
 _CHUNK = 1 << 20
+_MAX_EXTENDED = 1 << 20
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 
 class BundleError(Exception):
@@ -134,8 +142,19 @@ def _unzip(archive: Path, writer: Writer) -> None:
                     raise BundleError(f"The bundle has a device: {member.filename[:200]!r}")
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose extended headers are bounded: tarfile reads each of them into memory, whatever it claims."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _EXTENDED and found.size > _MAX_EXTENDED:
+            raise BundleError("The bundle has an extended header of more than 1 MiB")
+        return found
+
+
 def _untar(archive: Path, kind: str, writer: Writer) -> None:
-    with tarfile.open(archive, "r|gz" if kind == "tgz" else "r|") as bundle:
+    with tarfile.open(archive, "r|gz" if kind == "tgz" else "r|", tarinfo=_Member) as bundle:
         for member in bundle:
             _untar_one(bundle, member, writer)
 

@@ -129,3 +129,18 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, kind: str) -> None:
 def test_a_bundle_in_one_folder_is_lifted_out_of_it(tmp_path: Path) -> None:
     unpack(zipped(tmp_path / "b.zip", **{"repo-1/appspec.yml": b"x"}), "zip", tmp_path / "out", config())
     assert (tmp_path / "out/appspec.yml").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_an_extended_header_that_would_fill_the_memory_is_refused_unread(tmp_path: Path, kind: bytes) -> None:
+    bomb = tarfile.TarInfo("x")
+    bomb.type, bomb.size = kind, 1 << 33  # what it claims; the archive holds none of it
+    (tmp_path / "b").write_bytes(bomb.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(BundleError, match="extended header of more than 1 MiB"):
+        unpack(tmp_path / "b", "tar", tmp_path / "out", config())
+
+
+def test_a_long_name_still_unpacks(tmp_path: Path) -> None:
+    name = "a/" * 60 + "f"
+    unpack(tar(tmp_path / "b", info(name)), "tar", tmp_path / "out", config())
+    assert [path.name for path in (tmp_path / "out").rglob("f")] == ["f"]
