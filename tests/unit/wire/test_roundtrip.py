@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -49,7 +48,7 @@ def test_what_botocore_sends_is_routed_and_read_as_it_was_meant(service: str, pr
             route = _ROUTER.route_query(route, body)
         assert (route.service, route.protocol) == (service, protocol)
         assert route.operation in _same_on_the_wire(operation), (operation.name, head, value)
-        read = _WIRE.parse(replace(route, operation=operation.name), head, body)
+        read = _WIRE.parse(route._replace(operation=operation.name), head, body)
         assert read == carried(shape, value, protocol, inward=True), (operation.name, head, body)
 
 
