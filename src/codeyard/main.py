@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import json
 import os
 import socket
@@ -40,6 +41,7 @@ from codeyard.wire.services import ENABLED
 
 # Under CPU-bound threads a 1-core stall of 16-57 ms fell to 1.4 ms at this setting (docs/architecture.md, rule 11).
 _SWITCH_INTERVAL_S = 0.0001
+_COLLECT_AFTER = (20_000, 20, 20)  # allocations, then collections of the younger generation
 _SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -167,6 +169,7 @@ class Yard:
         """Open, serve until SIGTERM or SIGINT, close. `ready` is told what endpoint.json says, once it is written."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         found = self.open()
+        _calm_collector()
         server = self.server(lambda: self._announce(found, ready))
         try:
             server.run()
@@ -188,7 +191,7 @@ class Yard:
             timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=65536,
         )
-        at_once = None if self.options.database else self.front.answer_at_once
+        at_once = self.front.answer_at_once if self.db.calls is not None else None
         return YardServer(config, self.sockets, tls.server_context(self.options.data), ready, self._let_go, at_once)
 
     def close(self) -> None:
@@ -225,7 +228,7 @@ class Yard:
             blobs=self.blobs,
             ids=self.ids,
             region=self.options.region,
-            at_once=not self.options.database,
+            calls=self.db.calls,
         )
         self.console = Console(
             self.gateway,
@@ -327,3 +330,10 @@ def _write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def _calm_collector() -> None:
+    """What is there once a server is open stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)

@@ -23,7 +23,7 @@ class Front:
         admin: App,
         console: App | None,
         console_hosts: frozenset[str],
-        at_once: AtOnce = lambda scope, body: None,
+        at_once: AtOnce = lambda scope, body, answer: False,
     ) -> None:
         self._aws, self._git, self._admin, self._at_once = aws, git, admin, at_once
         self._console, self._console_hosts = console, console_hosts
@@ -43,9 +43,9 @@ class Front:
             return
         await self._door(scope)(scope, receive, send)
 
-    def answer_at_once(self, scope: ASGIScope, body: bytes) -> HttpAnswer | None:
-        """A cheap read's answer, without a task of its own; None for everything else."""
-        return self._at_once(scope, body) if self._door(scope) is self._aws else None
+    def answer_at_once(self, scope: ASGIScope, body: bytes, answer: Callable[[HttpAnswer], None]) -> bool:
+        """Take a cheap call the short way and give its answer to `answer`; False for everything else."""
+        return self._door(scope) is self._aws and self._at_once(scope, body, answer)
 
     def _door(self, scope: ASGIScope) -> App:
         path = scope["path"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from codeyard.gateway import Gateway, Invocation
 from codeyard.gateway.ports import Identity
 from codeyard.gateway.rules import is_cheap, is_long_poll, is_read
 from codeyard.storage.blobs import Blobs
+from codeyard.storage.suspended import Calls
 from codeyard.wire.codec import Wire
 from codeyard.wire.http import Head, HttpAnswer
 from codeyard.wire.routing import Route, Router
@@ -54,8 +55,8 @@ class Call:
 
 
 class AwsDoor:
-    """An ASGI application for every AWS protocol. `at_once` lets cheap reads run on the event loop's thread: where
-    the database is a file, that costs less than a thread's hand-over does."""
+    """An ASGI application for every AWS protocol. With `calls`, cheap operations run on the event loop's thread:
+    where the database is a file, that costs less than a thread's hand-over does."""
 
     def __init__(
         self,
@@ -67,10 +68,10 @@ class AwsDoor:
         blobs: Blobs,
         ids: Ids,
         region: str,
-        at_once: bool = False,
+        calls: Calls | None = None,
     ) -> None:
         self._gateway, self._wire, self._router = gateway, wire, router
-        self._ids, self._region, self._at_once = ids, region, at_once
+        self._ids, self._region, self._calls = ids, region, calls
         self._signatures = Signatures(identity, gateway.clock, router)
         self._spooler, self._blobs = Spooler(blobs), blobs
         self._reads, self._writes, self._polls = Pool("read", 8), Pool("write", 32), Pool("poll", 64, waiting=0)
@@ -90,15 +91,21 @@ class AwsDoor:
             answer = self._fault(call)
         await self._send(answer, call, inbound, send)
 
-    def answer_at_once(self, scope: ASGIScope, body: bytes) -> HttpAnswer | None:
-        """The answer to a whole request that is a cheap read; None where it is another, or must wait for something."""
+    def answer_at_once(self, scope: ASGIScope, body: bytes, answer: Callable[[HttpAnswer], None]) -> bool:
+        """Take a whole request that is a cheap call: `answer` gets its answer, now or when its writes are durable."""
         call = scope["state"][_CALL] = self._call(scope)  # the ordinary way goes on with it
         self._name_operation(call, body)
-        if call.route.operation is None or not self._plan(call.route).at_once:
-            return None
+        if self._calls is None or call.route.operation is None or not self._plan(call.route).at_once:
+            return False
+        if self._gateway.auditor.full:
+            return False
+        self._calls.start(lambda: answer(self._answered(call, body)))
+        return True
+
+    def _answered(self, call: Call, body: bytes) -> HttpAnswer:
         try:
-            answer = self._gateway.invoke_at_once(self._invocation(call, self._prove(call), body))
-            return None if answer is None else self._wire.answer(call.route, answer, call.request_id)
+            inv = self._invocation(call, self._prove(call), body)
+            return self._wire.answer(call.route, self._gateway.invoke(inv), call.request_id)
         except AwsError as error:
             return self._wire.error(call.route, error, call.request_id)
         except Exception:  # as above
@@ -148,7 +155,7 @@ class AwsDoor:
         found = self._plans.get(place)
         if found is None:
             pool = self._polls if is_long_poll(*place) else self._reads if is_read(*place) else self._writes
-            found = Plan(self._wire.streams_in(*place), pool, self._at_once and is_cheap(*place))
+            found = Plan(self._wire.streams_in(*place), pool, is_cheap(*place))
             self._plans[place] = found
         return found
 
@@ -164,14 +171,16 @@ class AwsDoor:
             headers.get("referer", ""),
             route.protocol,
         )
+        account = proof.principal.account or route.account  # nobody's call is about its link's account
         region = signed.region if signed is not None and signed.region else self._region
+        region = route.region if signed is None and route.account else region
         params = self._wire.parse(route, head, plain)
         return Invocation(
             route.service,
             route.operation or "",
             params,
             proof.principal,
-            proof.principal.account,
+            account,
             region,
             call.request_id,
             origin,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from codeyard.edge.express import LARGEST, AtOnce, response
+from codeyard.edge.express import LARGEST, AtOnce, Owed, response
 from codeyard.edge.inbound import STALLED
+from codeyard.wire.http import HttpAnswer
 
 MAX_HEAD = 64 * 1024  # session tokens and presigned links of 16 KiB and more are usual
 HEAD_WITHIN_S = 30.0
@@ -74,8 +76,8 @@ class YardProtocol(HttpToolsProtocol):
             self._held.append(body)
 
     def on_message_complete(self) -> None:
-        """It is whole: answered now, or by the application in its own time."""
-        if self._held is not None and self._answered(b"".join(self._held)):
+        """It is whole: taken the short way, or the ordinary one."""
+        if self._held is not None and self._taken(b"".join(self._held)):
             return
         self._let_go()
         super().on_message_complete()
@@ -85,24 +87,32 @@ class YardProtocol(HttpToolsProtocol):
         free = self.cycle is None or self.cycle.response_complete
         return free and not self.pipeline and not self.expect_100_continue and not self.flow.write_paused
 
-    def _answered(self, body: bytes) -> bool:
+    def _taken(self, body: bytes) -> bool:
+        """Whether the application answers this request the short way: now, or once its writes are durable."""
         assert self._at_once is not None
         scope: Any = self.scope
         url = parse_url(self.url)
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["raw_path"], scope["query_string"] = url.path, url.query or b""
         scope["path"] = url.path.decode("ascii")
-        answer = self._at_once(scope, body) if len(body) <= LARGEST else None
-        if answer is None:
-            return False
-        self._held = None
         keep = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        head_only = scope["method"] == "HEAD"
-        self.transport.write(response(answer, self.server_state.default_headers, head_only=head_only, keep_alive=keep))
-        if not keep:
+        before, owed = self.cycle, cast("RequestResponseCycle", Owed())
+        self.cycle, owed.keep_alive = owed, keep
+        if len(body) <= LARGEST and self._at_once(scope, body, partial(self._answer, owed, scope["method"] == "HEAD")):
+            self._held = None
+            return True
+        self.cycle = before
+        return False
+
+    def _answer(self, owed: RequestResponseCycle, head_only: bool, answer: HttpAnswer) -> None:
+        owed.response_complete = True
+        if owed.disconnected:
+            return
+        defaults = self.server_state.default_headers
+        self.transport.write(response(answer, defaults, head_only=head_only, keep_alive=owed.keep_alive))
+        if not owed.keep_alive:
             self.transport.close()
         self.on_response_complete()
-        return True
 
     def _let_go(self) -> None:
         """Hand what was held to the application."""

@@ -17,6 +17,13 @@ from codeyard.storage.system import outbox
 
 log = logging.getLogger(__name__)
 BATCH = 50
+LAST = 2**63 - 1
+DUE = (
+    sa.select(outbox)
+    .where(outbox.c.due <= sa.bindparam("now"), outbox.c.seq.between(sa.bindparam("first"), sa.bindparam("last")))
+    .order_by(outbox.c.seq)
+    .limit(BATCH)
+)
 FANNED_OUT = register("engine.outbox.fanned_out", "events are fanned out, nothing is committed")
 
 
@@ -76,29 +83,28 @@ class OutboxWork:
 
     def run(self, key: tuple[str, ...]) -> None:
         """Fan out what is due."""
-        now = self._clock.now()
-        query = sa.select(outbox.c.seq).where(outbox.c.due <= now).order_by(outbox.c.seq).limit(BATCH)
-        numbers = [row.seq for row in self._db.read(lambda tx: tx.all(query))]
+        bounds = {"now": self._clock.now(), "first": 0, "last": LAST}
         try:
-            self._db.write(lambda tx: self._close(tx, numbers))
+            self._db.write(lambda tx: self._close(tx, bounds))
         except Exception:  # one of them fails: each gets its own transaction, so that only that one waits
-            for number in numbers:
-                self._alone(number)
+            for row in self._db.read(lambda tx: tx.all(DUE, bounds)):
+                self._alone(row.seq, bounds)
 
-    def _alone(self, number: int) -> None:
+    def _alone(self, number: int, bounds: Mapping[str, int]) -> None:
         try:
-            self._db.write(lambda tx: self._close(tx, [number]))
+            self._db.write(lambda tx: self._close(tx, {**bounds, "first": number, "last": number}))
         except Exception as error:  # kept in the row and tried again; an event is never dropped
             log.warning("an event could not be fanned out: %s", describe(error))
             text = describe(error)
             self._db.write(lambda tx: self._postpone(tx, number, text))
 
-    def _close(self, tx: Tx, numbers: Sequence[int]) -> None:
-        rows = tx.all(sa.select(outbox).where(outbox.c.seq.in_(numbers)).order_by(outbox.c.seq))
+    def _close(self, tx: Tx, bounds: Mapping[str, int]) -> None:
+        rows = tx.all(DUE, bounds)
         for row in rows:
             self._sink.fan_out(tx, event_row(row))
         crash_point(FANNED_OUT)
-        tx.execute(sa.delete(outbox).where(outbox.c.seq.in_([row.seq for row in rows])))
+        for row in rows:
+            tx.sql("DELETE FROM outbox WHERE seq = ?", (row.seq,))
 
     def _postpone(self, tx: Tx, number: int, text: str) -> None:
         attempts = (tx.scalar(sa.select(outbox.c.attempts).where(outbox.c.seq == number)) or 0) + 1

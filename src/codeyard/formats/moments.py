@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,9 +26,15 @@ def micros_of(value: datetime) -> int:
 
 def iso_z(micros: int) -> str:
     """The time as events and the trail write it: `2026-01-31T08:15:30Z`."""
-    return moment(micros).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{_second(micros // 1_000_000)}Z"
 
 
 def iso_millis(micros: int) -> str:
     """The time with milliseconds: `2026-01-31T08:15:30.123Z`."""
-    return f"{moment(micros).strftime('%Y-%m-%dT%H:%M:%S')}.{micros // 1000 % 1000:03d}Z"
+    return f"{_second(micros // 1_000_000)}.{micros // 1000 % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """Kept, since many calls fall in one second."""
+    return moment(seconds * 1_000_000).strftime("%Y-%m-%dT%H:%M:%S")

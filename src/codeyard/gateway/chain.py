@@ -8,12 +8,12 @@ The edge has authenticated and parsed before. Access comes before validation, so
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Protocol
 
-from codeyard.contract import INTERNAL, AwsError, Client, Clock, Ids, Origin, Principal, Scope, service_principal
+from codeyard.contract import INTERNAL, AwsError, Check, Client, Clock, Ids, Origin, Principal, Scope, service_principal
+from codeyard.formats.moments import iso_z
 from codeyard.gateway.audit import Auditor
 from codeyard.gateway.clients import GatewayClient, GatewayClients
 from codeyard.gateway.context import CallContext
@@ -25,12 +25,6 @@ log = logging.getLogger(__name__)
 
 # The code by which each kind of service says "not authorized"; the rest say AccessDeniedException.
 _DENIED = {"iam": "AccessDenied", "sts": "AccessDenied", "s3": "AccessDenied", "sns": "AuthorizationError"}
-
-
-@lru_cache(maxsize=4)
-def _stamp(seconds: int) -> str:
-    """The second as policies write it; kept, since a thousand calls share one."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 class Store(Protocol):
@@ -75,19 +69,6 @@ class Gateway:
     def invoke(self, inv: Invocation) -> dict[str, Any]:
         """Carry one call out; raises AwsError, already on the trail."""
         return self.admit(inv).run(inv.params)
-
-    def invoke_at_once(self, inv: Invocation) -> dict[str, Any] | None:
-        """As `invoke`, for a cheap read on a thread that must not wait; None where something would have to be waited
-        for (a refusal goes on the trail before it is told): then call `invoke`."""
-        if self.auditor.full:
-            return None
-        operation = self.registry.find(inv.service, inv.operation)
-        context = CallContext(self, inv, operation, self.clock.now())
-        try:
-            self._authorize(context, operation)
-        except AwsError:
-            return None
-        return self.run(Admitted(self, context, operation), inv.params)
 
     def admit(self, inv: Invocation) -> Admitted:
         """Find, check and authorize; raises AwsError (UnknownOperation, NotImplemented, AccessDenied)."""
@@ -200,10 +181,16 @@ class Gateway:
         context.resources = tuple(c.resource for c in checks if c.resource != "*")
         if operation.exempt and inv.principal.kind != "anonymous":
             return
-        decision = self.identity.authorize(inv.principal, checks, self._keys(inv, context.now))
-        if not checks or not decision.allowed:
-            code = _DENIED.get(inv.service, "AccessDeniedException")
-            raise AwsError(code, decision.message, status=403)
+        refusal = self.refusal(inv, checks, context.now)
+        if refusal is not None:
+            raise refusal
+
+    def refusal(self, inv: Invocation, checks: Sequence[Check], now: int) -> AwsError | None:
+        """Why the caller may not do all of this, in the words of the service's kind; None where it may."""
+        decision = self.identity.authorize(inv.principal, checks, self._keys(inv, now))
+        if checks and decision.allowed:
+            return None
+        return AwsError(_DENIED.get(inv.service, "AccessDeniedException"), decision.message, status=403)
 
     @staticmethod
     def _keys(inv: Invocation, now: int) -> dict[str, str | Sequence[str]]:
@@ -211,7 +198,7 @@ class Gateway:
         seconds = now // 1_000_000
         keys: dict[str, str | Sequence[str]] = {
             "aws:SecureTransport": "true" if origin.secure else "false",
-            "aws:CurrentTime": _stamp(seconds),
+            "aws:CurrentTime": iso_z(now),
             "aws:EpochTime": str(seconds),
             "aws:RequestedRegion": inv.region,
             "aws:ViaAWSService": "true" if inv.via else "false",

@@ -14,6 +14,11 @@ NEEDS_NO_PERMISSION: dict[tuple[str, str], str] = {
     ("sts", "GetAccessKeyInfo"): "STS API reference: answers only the account id that the key itself encodes",
 }
 
+# Operations on many things at once that judge each for itself, by `Context.refusal`, and answer for each.
+JUDGES_ITSELF: dict[tuple[str, str], str] = {
+    ("s3", "DeleteObjects"): "S3 API reference: the answer names each key that was refused",
+}
+
 _READ = re.compile(
     r"(Get|List|Describe|BatchGet|BatchDescribe|Head|Lookup|Filter|Test|Simulate|Evaluate|Select|Search|"
     r"StartQuery|StopQuery|Poll|Claim)"
@@ -73,8 +78,9 @@ LONG_POLLS: frozenset[tuple[str, str]] = frozenset(
     }
 )
 
-# Reads of one or two rows, without a git object, blob or other service: cheaper than handing them to a thread.
-CHEAP_READS: frozenset[tuple[str, str]] = frozenset(
+# Reads and writes of a few rows, without a git object, a blob, a file or another service: run on the event loop's
+# thread, which costs less than handing them to another.
+CHEAP: frozenset[tuple[str, str]] = frozenset(
     {
         ("sts", "GetCallerIdentity"),
         ("codecommit", "GetRepository"),
@@ -91,6 +97,10 @@ CHEAP_READS: frozenset[tuple[str, str]] = frozenset(
         ("iam", "GetRole"),
         ("s3", "HeadBucket"),
         ("s3", "HeadObject"),
+        ("ssm", "PutParameter"),
+        ("events", "PutEvents"),
+        ("logs", "PutLogEvents"),
+        ("sns", "Publish"),
     }
 )
 
@@ -113,5 +123,5 @@ def is_long_poll(service: str, operation: str) -> bool:
 
 
 def is_cheap(service: str, operation: str) -> bool:
-    """Whether the operation may run where nothing may wait: on the event loop's thread."""
-    return (service, operation) in CHEAP_READS
+    """Whether the operation may run where nothing may wait but its own write: on the event loop's thread."""
+    return (service, operation) in CHEAP

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from codeyard.contract import AwsError, Clock, Ids
+from codeyard.storage.suspended import Calls
 from codeyard.storage.tx import Tx
 
 T = TypeVar("T")
@@ -14,6 +15,10 @@ T = TypeVar("T")
 
 class Database(Protocol):
     """State: reads in a snapshot, writes that are durable and serializable when they return."""
+
+    @property
+    def calls(self) -> Calls | None:
+        """What lets calls on the event loop's thread write without making it wait, where there is such a thing."""
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Run `fn(tx)` on one snapshot of the committed state."""

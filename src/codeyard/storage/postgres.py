@@ -38,6 +38,8 @@ DUPLICATE, DUPLICATE_ATTEMPTS = "23505", 2
 class PostgresDatabase:
     """Implements the Database port; several server processes may share one database."""
 
+    calls: None = None  # every statement waits for the network
+
     def __init__(self, url: str, clock: Clock, ids: Ids, *, pool: int = POOL, wait_s: float = WAIT_S) -> None:
         self._url = "postgresql+psycopg://" + url.partition("://")[2]
         self._conninfo = "postgresql://" + url.partition("://")[2]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,6 +13,12 @@ from codeyard.storage.prepared import Preparer
 Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
+class RawConnection(Protocol):
+    """What sqlite3's and psycopg's connections have in common."""
+
+    def execute(self, sql: str, params: Any = ..., /) -> Any: ...
+
+
 class Statements:
     """A cache of compiled statements for one dialect; safe to share between threads."""
 
@@ -21,6 +26,7 @@ class Statements:
         self._dialect = dialect
         self._texts: dict[str, str] = {}
         self._compiled: dict[Key, tuple[str, tuple[str, ...] | None] | None] = {}
+        self._error: type[Exception] = dialect.loaded_dbapi.Error
         self._qmark = dialect.paramstyle == "qmark"
         self.prepared = Preparer()
 
@@ -33,17 +39,14 @@ class Statements:
             known = self._texts[sql] = sql.replace("%", "%%").replace("?", "%s")
         return known
 
-    def insert(self, conn: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
-        """Insert one row."""
-        self._run(conn, table, tuple(values), (), {**values})
-
-    def upsert(self, conn: sa.Connection, table: sa.Table, keys: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Insert one row or set `values` where `keys` conflict."""
-        self._run(conn, table, (*keys, *values), tuple(keys), {**keys, **values})
-
-    def _run(
-        self, conn: sa.Connection, table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...], row: dict[str, Any]
+    def put(
+        self, conn: sa.Connection, raw: RawConnection, table: sa.Table, keys: tuple[str, ...], row: dict[str, Any]
     ) -> None:
+        """Insert one row; where `keys` conflict, set its other columns on the row that is there.
+
+        Raises sqlalchemy.exc.DBAPIError: an IntegrityError where the tables forbid the row.
+        """
+        columns = tuple(row)
         cache_key = (table.name, columns, keys)
         if cache_key not in self._compiled:
             self._compiled[cache_key] = self._compile(table, columns, keys)
@@ -52,7 +55,10 @@ class Statements:
             conn.execute(self._statement(table, columns, keys), row)
             return
         sql, order = compiled
-        conn.exec_driver_sql(sql, tuple(row[name] for name in order) if order is not None else row)
+        try:
+            raw.execute(sql, tuple([row[name] for name in order]) if order is not None else row)
+        except self._error as error:
+            raise sa.exc.DBAPIError.instance(sql, None, error, self._error) from None
 
     def _compile(
         self, table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...]

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
 from codeyard.contract import Clock, Event, Ids
 from codeyard.storage import trail
 from codeyard.storage.schema import dumps
-from codeyard.storage.statements import Statements
+from codeyard.storage.statements import RawConnection, Statements
 
 Row = sa.Row[Any]
-
-
-class RawConnection(Protocol):
-    """What sqlite3's and psycopg's connections have in common."""
-
-    def execute(self, sql: str, params: Any = ..., /) -> Any: ...
-
 
 INSERT_EVENT = (
     "INSERT INTO outbox (id, source, detail_type, detail, account, region, time, resources, bus, attempts, due) "
@@ -109,11 +102,11 @@ class Tx:
 
     def insert(self, table: sa.Table, /, **values: Any) -> None:
         """Insert one row."""
-        self._statements.insert(self._conn, table, values)
+        self._statements.put(self._conn, self._raw, table, (), values)
 
     def upsert(self, table: sa.Table, keys: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Insert the row, or set `values` on the one that has these keys (the primary key or a unique set)."""
-        self._statements.upsert(self._conn, table, keys, values)
+        self._statements.put(self._conn, self._raw, table, tuple(keys), {**keys, **values})
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back on the caller's thread once the transaction is durable."""

@@ -118,13 +118,6 @@ def test_a_call_from_inside_has_no_address_to_be_allowed_by(house: House) -> Non
     assert house.door.keys["aws:SourceAccount"] == "111122223333"
 
 
-def test_a_cheap_read_runs_at_once_and_a_refused_one_does_not(house: House) -> None:
-    assert house.gateway.invoke_at_once(house.invocation("GetRepository")) is not None
-    house.door.allows = False
-    assert house.gateway.invoke_at_once(house.invocation("GetRepository")) is None
-    assert house.trail() == [("GetRepository", "")]
-
-
 def test_calls_from_many_threads_each_get_their_own_record(house: House) -> None:
     threads = [threading.Thread(target=house.call, args=("GetRepository",)) for _ in range(8)]
     for thread in threads:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -158,40 +159,59 @@ def _section(values: Mapping[str, Any] | None, shape: Any, modelled: bool) -> di
 
 def _masked(shape: Any, value: Any, depth: int) -> Any:
     """The value as the record shows it: only what the model knows, sensitive members hidden, streams left out."""
-    if value is None or depth > _MAX_DEPTH:
-        return _LEFT_OUT
+    return _LEFT_OUT if value is None or depth > _MAX_DEPTH else _mask_of(shape)(value, depth)
+
+
+@cache
+def _mask_of(shape: Any) -> Callable[[Any, int], Any]:
+    """How values of a shape are shown, found out once for each shape of the models."""
     if shape.metadata.get("sensitive"):
-        return HIDDEN
+        return lambda value, depth: HIDDEN
     kind = shape.type_name
     if kind == "structure":
-        return _structure(shape, value, depth) if isinstance(value, Mapping) else _LEFT_OUT
+        return partial(_structure, {name: _Member(name, member) for name, member in shape.members.items()})
     if kind == "list":
-        return _items(shape, value, depth) if isinstance(value, list | tuple) else _LEFT_OUT
+        return partial(_items, shape.member)
     if kind == "map":
-        return _entries(shape, value, depth) if isinstance(value, Mapping) else _LEFT_OUT
-    return _scalar(value)
+        return partial(_entries, shape.value)
+    return lambda value, depth: _scalar(value)
 
 
-def _structure(shape: Any, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+class _Member:
+    """A structure's member: how the record calls it, its shape, and whether its name alone says that it is secret."""
+
+    __slots__ = ("secret", "shape", "shown")
+
+    def __init__(self, name: str, shape: Any) -> None:
+        self.shown, self.shape, self.secret = name[:1].lower() + name[1:], shape, name.lower() in _ALSO_HIDDEN
+
+
+def _structure(members: Mapping[str, _Member], value: Any, depth: int) -> Any:
+    if not isinstance(value, Mapping):
+        return _LEFT_OUT
     found: dict[str, Any] = {}
-    for name, member in shape.members.items():
-        if name not in value:
+    for name, member in members.items():
+        one = value.get(name)
+        if one is None:
             continue
-        hidden = name.lower() in _ALSO_HIDDEN and value[name] is not None
-        shown = HIDDEN if hidden else _masked(member, value[name], depth + 1)
+        shown = HIDDEN if member.secret else _masked(member.shape, one, depth + 1)
         if shown is not _LEFT_OUT:
-            found[name[:1].lower() + name[1:]] = shown
+            found[member.shown] = shown
     return found
 
 
-def _items(shape: Any, value: Sequence[Any], depth: int) -> list[Any]:
-    return [shown for one in value if (shown := _masked(shape.member, one, depth + 1)) is not _LEFT_OUT]
+def _items(item: Any, value: Any, depth: int) -> Any:
+    if not isinstance(value, list | tuple):
+        return _LEFT_OUT
+    return [shown for one in value if (shown := _masked(item, one, depth + 1)) is not _LEFT_OUT]
 
 
-def _entries(shape: Any, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def _entries(item: Any, value: Any, depth: int) -> Any:
+    if not isinstance(value, Mapping):
+        return _LEFT_OUT
     found: dict[str, Any] = {}
     for key, one in value.items():
-        shown = HIDDEN if str(key).lower() in _ALSO_HIDDEN else _masked(shape.value, one, depth + 1)
+        shown = HIDDEN if str(key).lower() in _ALSO_HIDDEN else _masked(item, one, depth + 1)
         if shown is not _LEFT_OUT:
             found[str(key)] = shown
     return found

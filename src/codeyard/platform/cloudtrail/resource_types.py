@@ -41,4 +41,7 @@ def resource_type(arn: str) -> str:
     service, last = parts[2], parts[5]
     if service == "s3":
         return "AWS::S3::Object" if "/" in last else "AWS::S3::Bucket"
-    return next((kind for beginning, kind in _TYPES.get(service, ()) if last.startswith(beginning)), "")
+    for beginning, kind in _TYPES.get(service, ()):
+        if last.startswith(beginning):
+            return kind
+    return ""

@@ -65,6 +65,7 @@ deliveries = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
 )
 _B, _R, _T, _D = buses.c, rules.c, targets.c, deliveries.c
+_BUS = sa.select(buses).where(_B.arn == sa.bindparam("bus"))
 
 
 def _bus(row: Any) -> Bus:
@@ -81,7 +82,7 @@ def _target(row: Any) -> Target:
 
 def bus(tx: Any, arn: str) -> Bus | None:
     """A bus by ARN; the default one is always there."""
-    row = tx.one(sa.select(buses).where(_B.arn == arn))
+    row = tx.one(_BUS, {"bus": arn})
     if row is not None:
         return _bus(row)
     parts = arn.split(":", 5)

@@ -1,0 +1,97 @@
+"""Calls that run on the event loop's thread and step aside, instead of waiting, while their writes become durable.
+
+Such a call is a greenlet. Its writes gather until the loop has read what its sockets hold; they then run on the
+loop's own thread in one transaction, whose commit (the fsync) is another thread's. When somebody else is writing they
+queue behind, as everybody does. Either way the loop goes on with other work, and each call is taken up again once
+its write is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+
+from greenlet import greenlet
+
+from codeyard.storage.tx import Tx
+from codeyard.storage.writer import Member, Writer
+
+_TOGETHER = 32  # writes in one turn of the loop: other work stands between two of them
+
+
+class Call:
+    """One call that may step aside. A greenlet has a context of its own, in which its call is found again."""
+
+    def __init__(self, run: Callable[[], None], calls: Calls) -> None:
+        self._run, self._calls = run, calls
+        self._greenlet = greenlet(self._within)
+
+    def go_on(self) -> None:
+        """Run until it ends or steps aside."""
+        self._greenlet.switch()
+
+    def write(self, fn: Callable[[Tx], object]) -> Member:
+        """The write, its fate known: the call has stepped aside meanwhile."""
+        member = self._calls.gather(fn, self)
+        self._greenlet.parent.switch()
+        return member
+
+    def _within(self) -> None:
+        _current.set(self)
+        self._run()
+
+
+_current: ContextVar[Call | None] = ContextVar("codeyard_call", default=None)
+
+
+def current_call() -> Call | None:
+    """The call on whose behalf this code runs, if it may step aside."""
+    return _current.get()
+
+
+class Calls:
+    """Every suspended call of one event loop; used on its thread alone."""
+
+    def __init__(self, writer: Callable[[], Writer]) -> None:
+        self._writer = writer
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[tuple[Member, Call]] = []
+        self._busy = False  # a turn is planned, or the commit of the last one is under way
+
+    def start(self, run: Callable[[], None]) -> None:
+        """Run `run` here, until it ends or steps aside for the first time. It must not raise."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        Call(run, self).go_on()
+
+    def gather(self, fn: Callable[[Tx], object], call: Call) -> Member:
+        """Take a write up; it runs when the loop has read what there is to read."""
+        assert self._loop is not None
+        member = Member(fn, partial(self._loop.call_soon_threadsafe, call.go_on))
+        self._waiting.append((member, call))
+        if not self._busy:
+            self._busy = True
+            self._loop.call_soon(self._take_turn)
+        return member
+
+    def _take_turn(self) -> None:
+        assert self._loop is not None
+        turn, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+        then = partial(self._loop.call_soon_threadsafe, self._committed, turn)
+        if self._busy_with([member for member, _ in turn], then):
+            return
+        for member, _ in (*turn, *self._waiting):
+            self._writer().put(member)
+        self._waiting = []
+
+    def _busy_with(self, batch: list[Member], then: Callable[[], object]) -> bool:
+        self._busy = bool(batch) and self._writer().run_here(batch, then)
+        return self._busy
+
+    def _committed(self, turn: list[tuple[Member, Call]]) -> None:
+        """The next turn goes first: its commit runs while these are answered."""
+        self._take_turn()
+        for _, call in turn:
+            call.go_on()
