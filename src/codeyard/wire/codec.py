@@ -15,7 +15,7 @@ from codeyard.wire.models import Models
 from codeyard.wire.protocols import Codec, Protocols
 from codeyard.wire.routing import Route
 from codeyard.wire.strict import Strict
-from codeyard.wire.validate import Validator
+from codeyard.wire.validate import Validator, violation
 
 
 def _random_token() -> str:
@@ -53,10 +53,9 @@ class Wire:
         return params
 
     def violation(self, service: str, operation: str, params: Mapping[str, Any]) -> Violation | None:
-        """The first constraint of the operation's input that the parameters break."""
+        """The first constraint of the operation's input that the parameters break; its message tells of all."""
         check = self._check(service, operation, outward=False)
-        found: Violation | None = check(params, ()) if check is not None else None
-        return found
+        return violation(check, params) if check is not None else None
 
     def answer(self, route: Route, answer: Mapping[str, Any] | None, request_id: str) -> HttpAnswer:
         """An operation's answer as HTTP."""

@@ -1,4 +1,4 @@
-"""The model's constraints, compiled per shape: required, type, min, max, pattern, enum; the first broken one."""
+"""The model's constraints, compiled per shape: required, type, min, max, pattern, enum; everything that is broken."""
 
 from __future__ import annotations
 
@@ -11,11 +11,28 @@ from codeyard.wire.patterns import Patterns
 
 _TYPES = {**SCALARS, "blob": (bytes, bytearray, Staged)}
 _LENGTHS = {"string", "character", "blob"}
-_MAX_SHOWN = 200
+_MAX_SHOWN = 2048
+_MAX_TOLD = 10
+Found = list[Violation]
+
+
+def violation(checker: Closure, params: Mapping[str, Any]) -> Violation | None:
+    """The first broken constraint, its message naming them all as AWS does; None when everything holds."""
+    found: Found = []
+    checker(params, (), found)
+    if not found:
+        return None
+    first, count = found[0], len(found)
+    told = "; ".join(one.message for one in found[:_MAX_TOLD])
+    errors = "error" if count == 1 else "errors"
+    return Violation(first.path, first.kind, first.shape, f"{count} validation {errors} detected: {told}")
 
 
 class Validator(Compiler):
-    """Makes of each shape a function from (value, path) to a Violation or None; path entries are names and indexes."""
+    """Makes of each shape a function (value, path, found) that adds a Violation to `found` for each broken constraint.
+
+    Path entries are names and indexes.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,24 +41,24 @@ class Validator(Compiler):
     def structure(self, shape: Any) -> Closure:
         """Known members only, required ones there, each valid."""
         if shape.is_document_type:
-            return lambda value, path: None
+            return lambda value, path, found: None
         required = tuple(shape.required_members)
         members = {name: self.compile(member) for name, member in shape.members.items()}
         names = {name: member.name for name, member in shape.members.items()}
 
-        def check(value: Any, path: tuple[str, ...]) -> Any:
+        def check(value: Any, path: tuple[str, ...], found: Found) -> None:
             if not isinstance(value, Mapping):
-                return _mistyped(shape, path, "a structure")
+                found.append(_mistyped(shape, path, "a structure"))
+                return
             for name in required:
                 if value.get(name) is None:
-                    return _violation((*path, name), "required", names[name], "null", "Member must not be null")
+                    found.append(_violation((*path, name), "required", names[name], "null", "Member must not be null"))
             for name, item in value.items():
                 checker = members.get(name)
                 if checker is None:
-                    return _mistyped(shape, (*path, str(name)), "a member of the model")
-                if item is not None and (broken := checker(item, (*path, name))) is not None:
-                    return broken
-            return None
+                    found.append(_mistyped(shape, (*path, str(name)), "a member of the model"))
+                elif item is not None:
+                    checker(item, (*path, name), found)
 
         return check
 
@@ -49,15 +66,15 @@ class Validator(Compiler):
         """Within its size, each member valid."""
         checker, size = self.compile(shape.member), _bounds(shape, "length")
 
-        def check(value: Any, path: tuple[str, ...]) -> Any:
+        def check(value: Any, path: tuple[str, ...], found: Found) -> None:
             if not isinstance(value, (list, tuple)):
-                return _mistyped(shape, path, "a list")
-            if (broken := size(value, len(value), path)) is not None:
-                return broken
+                found.append(_mistyped(shape, path, "a list"))
+                return
+            if size(value, len(value), path, found):
+                return
             for index, item in enumerate(value, 1):
-                if item is not None and (broken := checker(item, (*path, f"{index}", "member"))) is not None:
-                    return broken
-            return None
+                if item is not None:
+                    checker(item, (*path, f"{index}", "member"), found)
 
         return check
 
@@ -65,17 +82,16 @@ class Validator(Compiler):
         """Within its size, each key and value valid."""
         keys, items, size = self.compile(shape.key), self.compile(shape.value), _bounds(shape, "length")
 
-        def check(value: Any, path: tuple[str, ...]) -> Any:
+        def check(value: Any, path: tuple[str, ...], found: Found) -> None:
             if not isinstance(value, Mapping):
-                return _mistyped(shape, path, "a map")
-            if (broken := size(value, len(value), path)) is not None:
-                return broken
+                found.append(_mistyped(shape, path, "a map"))
+                return
+            if size(value, len(value), path, found):
+                return
             for key, item in value.items():
-                if (broken := keys(key, (*path, "key"))) is not None:
-                    return broken
-                if item is not None and (broken := items(item, (*path, "value"))) is not None:
-                    return broken
-            return None
+                keys(key, (*path, "key"), found)
+                if item is not None:
+                    items(item, (*path, "value"), found)
 
         return check
 
@@ -83,28 +99,28 @@ class Validator(Compiler):
         """Of its type, in its range, of its pattern, among its values."""
         kind, metadata = shape.type_name, shape.metadata
         if shape.serialization.get("eventstream"):
-            return lambda value, path: None
-        types, known = _TYPES.get(kind, (object,)), set(metadata.get("enum") or ())
+            return lambda value, path, found: None
+        types, allowed = _TYPES.get(kind, (object,)), tuple(metadata.get("enum") or ())
+        known = frozenset(allowed)
         size = _bounds(shape, "length" if kind in _LENGTHS else "value")
         pattern = metadata.get("pattern") if kind == "string" else None
         patterns, streaming = self._patterns, kind == "blob"
 
-        def check(value: Any, path: tuple[str, ...]) -> Any:
+        def check(value: Any, path: tuple[str, ...], found: Found) -> None:
             if not _is(value, types) or (kind != "boolean" and isinstance(value, bool)):
-                return _mistyped(shape, path, f"a {kind}")
+                found.append(_mistyped(shape, path, f"a {kind}"))
+                return
             if known and value not in known:
-                allowed = ", ".join(sorted(known))
-                return _broken(shape, path, value, "enum", f"Member must satisfy enum value set: [{allowed}]")
+                constraint = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+                found.append(_broken(shape, path, value, "enum", constraint))
             measure = (
                 value if kind not in _LENGTHS else value.size if streaming and hasattr(value, "size") else len(value)
             )
-            if kind != "timestamp" and (broken := size(value, measure, path)) is not None:
-                return broken
+            if kind != "timestamp":
+                size(value, measure, path, found)
             if pattern is not None and not patterns.matches(pattern, value):
-                return _broken(
-                    shape, path, value, "pattern", f"Member must satisfy regular expression pattern: {pattern}"
-                )
-            return None
+                constraint = f"Member must satisfy regular expression pattern: {pattern}"
+                found.append(_broken(shape, path, value, "pattern", constraint))
 
         return check
 
@@ -117,14 +133,17 @@ def _bounds(shape: Any, what: str) -> Any:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     text = "length " if what == "length" else "value "
 
-    def check(value: Any, measure: Any, path: tuple[str, ...]) -> Violation | None:
+    def check(value: Any, measure: Any, path: tuple[str, ...], found: Found) -> bool:
+        """Whether the bounds are broken."""
         if low is not None and measure < low:
-            return _broken(shape, path, value, "min", f"Member must have {text}greater than or equal to {low}")
-        if high is not None and measure > high:
-            return _broken(shape, path, value, "max", f"Member must have {text}less than or equal to {high}")
-        return None
+            found.append(_broken(shape, path, value, "min", f"Member must have {text}greater than or equal to {low}"))
+        elif high is not None and measure > high:
+            found.append(_broken(shape, path, value, "max", f"Member must have {text}less than or equal to {high}"))
+        else:
+            return False
+        return True
 
-    return check if low is not None or high is not None else lambda value, measure, path: None
+    return check if low is not None or high is not None else lambda value, measure, path, found: False
 
 
 def _mistyped(shape: Any, path: tuple[str, ...], wanted: str) -> Violation:
@@ -139,8 +158,8 @@ def _broken(shape: Any, path: tuple[str, ...], value: Any, kind: str, constraint
 
 
 def _violation(path: tuple[str, ...], kind: str, shape: str, shown: str, constraint: str) -> Violation:
-    where = ".".join(path)
+    where = ".".join(name[:1].lower() + name[1:] for name in path)
     value = f"Value {shown} at" if shown else "Value at"
-    message = f"1 validation error detected: {value} '{where}' failed to satisfy constraint: {constraint}"
+    message = f"{value} '{where}' failed to satisfy constraint: {constraint}"
     names = tuple(name for name in path if not name.isdigit() and name not in ("member", "key", "value"))
     return Violation(names or path, kind, shape, message)

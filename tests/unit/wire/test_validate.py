@@ -51,9 +51,20 @@ def test_the_message_is_in_awss_words_with_indexes() -> None:
     found = WIRE.violation("events", "PutEvents", {"Entries": [{"EventBusName": "a b"}]})
     assert found is not None
     assert found.message.startswith(
-        "1 validation error detected: Value 'a b' at 'Entries.1.member.EventBusName' failed"
+        "1 validation error detected: Value 'a b' at 'entries.1.member.eventBusName' failed"
     )
     assert found.shape == "NonPartnerEventBusNameOrArn"
+
+
+def test_everything_that_is_broken_is_told_in_one_message() -> None:
+    found = WIRE.violation("codecommit", "ListRepositories", {"sortBy": "size", "order": "sideways"})
+    assert found is not None
+    assert found.path == ("sortBy",)
+    assert found.message == (
+        "2 validation errors detected: Value 'size' at 'sortBy' failed to satisfy constraint: Member must satisfy enum "
+        "value set: [repositoryName, lastModifiedDate]; Value 'sideways' at 'order' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [ascending, descending]"
+    )
 
 
 def test_a_sensitive_value_is_never_told() -> None:

@@ -7,7 +7,7 @@ from codeyard.contract import AwsError, Violation
 
 def error_for(operation: str, violation: Violation) -> AwsError:
     """IAM has one name for every broken constraint."""
-    return AwsError("ValidationError", f"1 validation error detected: {violation.message}", status=400)
+    return AwsError("ValidationError", violation.message, status=400)
 
 
 def no_such(message: str) -> AwsError:

@@ -7,7 +7,7 @@ from codeyard.contract import AwsError, Violation
 
 def error_for(operation: str, violation: Violation) -> AwsError:
     """STS has one name for every broken constraint."""
-    return validation(f"1 validation error detected: {violation.message}")
+    return validation(violation.message)
 
 
 def validation(message: str) -> AwsError:

@@ -35,6 +35,16 @@ _TOO_LONG: Mapping[str, str] = MappingProxyType(
         "CommitMessage": "CommitMessageLengthExceededException",
     }
 )
+# Where CodeCommit has words of its own.
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "InvalidRepositoryNameException": (
+            "The repository name is not valid. Repository names can be any valid combination of letters, numbers, "
+            "periods, underscores, and dashes between 1 and 100 characters in length. Names are case sensitive. For "
+            "more information, see Limits in the AWS CodeCommit User Guide. "
+        )
+    }
+)
 
 
 def error_for(operation: str, violation: Violation) -> AwsError:
@@ -42,7 +52,7 @@ def error_for(operation: str, violation: Violation) -> AwsError:
     listed = exceptions_of(operation)
     for name in _candidates(violation):
         if name in listed:
-            return AwsError(name, violation.message)
+            return AwsError(name, _WORDS.get(name, violation.message))
     return AwsError("ValidationException", violation.message, status=400)
 
 

@@ -132,6 +132,8 @@ def _without_statement(bus: Bus, req: Params) -> str:
     if req.get("RemoveAllPermissions"):
         return ""
     before = _statements(bus)
+    if not before:
+        raise AwsError("ResourceNotFoundException", "EventBus does not have a policy.")
     kept = [one for one in before if one.get("Sid") != req.get("StatementId")]
     if not req.get("StatementId") or len(kept) == len(before):
         raise AwsError("ResourceNotFoundException", "Statement with the provided id does not exist.")

@@ -9,6 +9,7 @@ from typing import Any
 from codeyard.contract import AwsError, Context, Params
 from codeyard.platform.eventbridge import model, store
 from codeyard.platform.eventbridge.api.base import Base
+from codeyard.platform.eventbridge.errors import no_rule
 from codeyard.platform.eventbridge.model import Bus, Rule
 
 
@@ -46,8 +47,17 @@ def _tagged(ctx: Context, tx: Any, arn: str) -> Bus | Rule:
     own = arn.startswith(f"arn:aws:events:{ctx.region}:{ctx.account}:")
     found = (store.bus(tx, arn) or store.rule(tx, arn)) if own else None
     if found is None:
-        raise AwsError("ResourceNotFoundException", f"Resource {arn} does not exist.")
+        raise _missing(arn)
     return found
+
+
+def _missing(arn: str) -> AwsError:
+    """In the words of what the ARN seems to name."""
+    last = arn.rpartition(":")[2]
+    if last.startswith("rule/"):
+        bus, _, name = last.removeprefix("rule/").rpartition("/")
+        return no_rule(name, bus or model.DEFAULT_BUS)
+    return AwsError("ResourceNotFoundException", f"Resource {arn} does not exist.")
 
 
 def _save(tx: Any, found: Bus | Rule, tags: Mapping[str, str]) -> None:
