@@ -1,21 +1,16 @@
-"""Resource policies of secrets, random passwords, and finding the secret that a request means."""
+"""Resource policies of secrets, and random passwords."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, not_implemented
-from codeyard.engine import Kit
 from codeyard.platform.secretsmanager import model, store
-from codeyard.platform.secretsmanager.errors import marked_for_deletion, no_secret
-from codeyard.platform.secretsmanager.model import Secret
+from codeyard.platform.secretsmanager.api.base import Base
 
 
-class Policies:
-    """The base of the operations: its ports, and the smaller group of them."""
-
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
+class Policies(Base):
+    """Operations on policies, and the one that needs no secret."""
 
     def put_resource_policy(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Attach a policy to the secret."""
@@ -63,18 +58,6 @@ class Policies:
         rest = ids.token(length - len(needed), "".join(kinds))
         keyed = sorted((ids.bytes(8), number, char) for number, char in enumerate((*needed, *rest)))
         return {"RandomPassword": "".join(char for _, _, char in keyed)}
-
-    def _found(self, ctx: Context, tx: Any, given: str) -> Secret:
-        secret = store.find(tx, ctx.account, ctx.region, given)
-        if secret is None:
-            raise no_secret()
-        return secret
-
-    def _living(self, ctx: Context, tx: Any, given: str) -> Secret:
-        secret = self._found(ctx, tx, given)
-        if secret.deleted:
-            raise marked_for_deletion()
-        return secret
 
 
 def _unnamed(req: Params) -> None:
