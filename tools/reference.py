@@ -9,8 +9,9 @@ import click
 
 from codeyard.cli import main as cli
 from codeyard.engine.crash import POINTS
-from codeyard.gateway.rules import DATA_EVENTS, NEEDS_NO_PERMISSION
+from codeyard.gateway.rules import BEARS_TOKEN, DATA_EVENTS, NEEDS_NO_PERMISSION
 from codeyard.main import Options, Yard
+from codeyard.platform.iam.unbuilt import unbuilt
 from codeyard.wire.services import ENABLED
 
 ROOT = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -38,6 +39,8 @@ def _operations(yard: Yard) -> str:
         lines += [f"## {service}", "", f"{len(built & set(names))} of {len(names)} operations are built.", ""]
         if built:
             lines += [", ".join(n for n in names if n in built), ""]
+        if reasons := unbuilt(service):
+            lines += ["Not built, and why:", "", *(f"- `{name}`: {why}." for name, why in reasons.items()), ""]
         if doors:
             lines += [f"Doors beside the model: {', '.join(doors)}.", ""]
     return _MADE + "\n".join(lines)
@@ -75,6 +78,10 @@ def _trail() -> str:
         "## Operations that need no permission",
         "",
         *(f"- `{service}:{name}`: {source}" for (service, name), source in sorted(NEEDS_NO_PERMISSION.items())),
+        "",
+        "## Operations that carry a token instead of a signature",
+        "",
+        *(f"- `{service}:{name}`: {source}" for (service, name), source in sorted(BEARS_TOKEN.items())),
         "",
         "## Data events: a success is not on the trail of management events, a refusal is",
         "",

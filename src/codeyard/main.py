@@ -6,19 +6,21 @@ import datetime
 import gc
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import prometheus_client
 import uvicorn
 
 from codeyard.console.app import HOSTS, Console
 from codeyard.console.changes import Changes
-from codeyard.contract import Clock, Ids, Part
+from codeyard.contract import AwsError, Clock, Ids, Part, Principal
 from codeyard.edge import tls
 from codeyard.edge.admin import Admin
 from codeyard.edge.app import Front
@@ -29,9 +31,23 @@ from codeyard.edge.unix import bind_unix
 from codeyard.engine import Engine, Jobs, Kit, Settings, SystemClock, SystemIds
 from codeyard.gateway import Gateway, Registry
 from codeyard.gateway.clients import LateClients
-from codeyard.platform import cloudtrail, cloudwatch_logs, eventbridge, iam, s3, secretsmanager, sns, ssm, sts
+from codeyard.platform import (
+    cloudtrail,
+    cloudwatch_logs,
+    eventbridge,
+    iam,
+    kms,
+    organizations,
+    s3,
+    secretsmanager,
+    sns,
+    ssm,
+    sts,
+)
 from codeyard.platform.cloudtrail.record import build_record
+from codeyard.platform.iam.accounts import Accounts
 from codeyard.platform.iam.door import IamDoor
+from codeyard.platform.iam.outbound import PATH as OUTBOUND_PATH
 from codeyard.services import codebuild, codecommit, codedeploy, codepipeline
 from codeyard.storage import FileBlobs, assert_not_writing, load_master_key, open_database
 from codeyard.wire.codec import Wire
@@ -74,49 +90,62 @@ class Yard:
         # State and bytes. The database comes first: its lock refuses a second server before that one takes admin.sock.
         self.db = open_database(options.database or options.data / "codeyard.db", self.clock, self.ids)
         self.sockets = _listen(options)
-        port = self.sockets[0][0].getsockname()[1]
-        scheme = "http" if self.sockets[0][1] else "https"  # beyond loopback nothing is served in the clear
-        self.endpoint = f"{scheme}://{_authority(options.host, port)}"
-        self.console_url = f"{scheme}://console.localhost:{port}"
-        master = load_master_key(options.data, self.ids)
-        self.blobs = FileBlobs(options.data / "blobs", master, self.clock, self.ids, self.db)
+        self.endpoint, self.console_url = _urls(options, self.sockets[0])
 
         # What every service is built from. Its clients are the gateway's, bound as soon as there is one.
         clients = LateClients()
-        self.kit = Kit(
+        self.kit = self._kit(clients)
+
+        # The services, and the one way in.
+        self.identity = IamDoor(self.kit, organizations.guardrails)
+        self.accounts = Accounts(self.kit)
+        self.following = cloudtrail.Following(self.db)
+        self.parts = self._parts()
+        self.models = Models(ENABLED)
+        self.wire = Wire(self.models)
+        self.gateway = self._gateway()
+        clients.bind(self.gateway.clients)
+
+        # What makes it go, and the doors.
+        self.engine = Engine(self.kit, self.parts)
+        self.front = self._front()
+
+    def _kit(self, clients: LateClients) -> Kit:
+        data = self.options.data
+        master = load_master_key(data, self.ids)
+        return Kit(
             db=self.db,
-            blobs=self.blobs,
+            blobs=FileBlobs(data / "blobs", master, self.clock, self.ids, self.db),
             clock=self.clock,
             ids=self.ids,
             clients=clients,
             sealer=master.sealer(),
             jobs=Jobs(self.db, self.clock, self.ids),
-            data_dir=options.data,
+            data_dir=data,
             settings=self._settings(),
         )
 
-        # The services, and who hears which event.
-        self.identity = IamDoor(self.kit)
-        self.parts: tuple[Part, ...] = (
-            iam.part(self.kit),
+    def _parts(self) -> tuple[Part, ...]:
+        return (
+            iam.part(self.kit, organizations.membership),
             sts.part(self.kit, self.identity),
+            organizations.part(self.kit, self.accounts),
+            kms.part(self.kit),
             s3.part(self.kit, reserved=self.kit.settings.reserved_bucket_names),
             eventbridge.part(self.kit),
             sns.part(self.kit),
             cloudwatch_logs.part(self.kit),
             ssm.part(self.kit),
             secretsmanager.part(self.kit),
-            cloudtrail.part(self.kit),
+            cloudtrail.part(self.kit, self.following),
             codecommit.part(self.kit),
             *codebuild.parts(self.kit),
             *codedeploy.parts(self.kit),
             codepipeline.part(self.kit),
         )
 
-        # The one way in.
-        self.models = Models(ENABLED)
-        self.wire = Wire(self.models)
-        self.gateway = Gateway(
+    def _gateway(self) -> Gateway:
+        return Gateway(
             registry=Registry(self.parts, self.models),
             identity=self.identity,
             recorder=build_record,
@@ -125,12 +154,8 @@ class Yard:
             clock=self.clock,
             ids=self.ids,
             assert_free=assert_not_writing,
+            selects_data=self.following.selects_data,
         )
-        clients.bind(self.gateway.clients)
-
-        # What makes it go, and the doors.
-        self.engine = Engine(self.kit, self.parts)
-        self.front = self._front()
 
     def open(self) -> dict[str, Any]:
         """Bring state up to date and start the engine; what endpoint.json will say."""
@@ -153,14 +178,14 @@ class Yard:
 
     def enrol_local_runner(self) -> None:
         """Give the runner beside this server its identity and tell it where the server is."""
-        principal = self.identity.user_named(self.options.account, "admin")
-        assert principal is not None
-        admin = self.gateway.client(principal, self.options.account, self.options.region)
+        account = self.options.account
+        root = Principal("root", account, f"arn:aws:iam::{account}:root", principal_id=account)
+        owner = self.gateway.client(root, account, self.options.region)  # whoever starts the server owns the account
         folder = self.options.data / "runner"
         folder.mkdir(mode=0o700, exist_ok=True)
         config = folder / "local.json"
         kept = json.loads(config.read_text()) if config.exists() else None
-        known = codebuild.enrol(admin.call, "local", kept)
+        known = codebuild.enrol(owner.call, "local", kept)
         where = {"endpoint": self.endpoint, "region": self.options.region, "work": str(folder / "work")}
         where["ca"] = str(self.options.data / "ca.pem") if self.endpoint.startswith("https:") else ""
         _write_private(config, json.dumps({**known, **where}))
@@ -225,7 +250,7 @@ class Yard:
             identity=self.identity,
             wire=self.wire,
             router=router,
-            blobs=self.blobs,
+            blobs=self.kit.blobs,
             ids=self.ids,
             region=self.options.region,
             calls=self.db.calls,
@@ -249,9 +274,11 @@ class Yard:
             admin=admin,
             console=self.console,
             console_hosts=frozenset(HOSTS),
+            public_host=_public_host(self.options),
             at_once=self.aws.answer_at_once,
         )
         front.serve_fixed(sns.CERTIFICATE_PATH, self._signing_certificate)
+        front.serve_below(OUTBOUND_PATH, self.identity.outbound.page)
         return front
 
     def _signing_certificate(self) -> tuple[str, bytes]:
@@ -271,25 +298,33 @@ class Yard:
         )
 
     def _bootstrap(self) -> dict[str, str]:
-        """The bootstrap administrator's keys: made once, kept in DIR/admin.json for endpoint.json.
+        """The first administrator's keys: made once, kept in DIR/admin.json for endpoint.json as long as they count.
 
         A crash may fall between the keys' commit and the file: where it is missing, they are made anew.
         """
-        kept = self.options.data / "admin.json"
-        self.identity.ensure_account(self.options.account, "")
-        made = self.identity.bootstrap_admin(self.options.account)
+        kept, account = self.options.data / "admin.json", self.options.account
+        made = self.accounts.open(account, "")
         if made is None and not kept.exists():
-            made = self.identity.renew_admin(self.options.account)
+            made = self.accounts.renew(account)
         if made is not None:
             _write_private(kept, json.dumps({"access_key_id": made[0], "secret_access_key": made[1]}))
-        found: dict[str, str] = json.loads(kept.read_text())
-        return found
+        found: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+        return found if found and self._counts(found["access_key_id"]) else {}
+
+    def _counts(self, access_key_id: str) -> bool:
+        try:
+            self.identity.credential(access_key_id, "")
+        except AwsError:  # its user, or only the key, has been deleted or made inactive
+            return False
+        return True
 
     def _create_account(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self.identity.ensure_account(asked["account"], asked.get("alias", ""))
-        made = self.identity.bootstrap_admin(asked["account"])
+        account, alias = asked["account"], asked.get("alias", "")
+        if not (isinstance(account, str) and re.fullmatch("[0-9]{12}", account) and isinstance(alias, str)):
+            raise ValueError("an account id has 12 digits, such as 210987654321, and its alias is a text")
+        made = self.accounts.open(account, alias)
         if made is None:
-            raise ValueError(f"account {asked['account']} is there already")
+            raise ValueError(f"account {account} is there already")
         return {"access_key_id": made[0], "secret_access_key": made[1]}
 
     def _console_link(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -301,10 +336,26 @@ class Yard:
     def _names(self) -> list[str]:
         host, region = self.options.host, self.options.region
         fixed = ["localhost", "127.0.0.1", "::1", "console.localhost", f"git-codecommit.{region}.localhost"]
-        return fixed if host in fixed else [*fixed, host]
+        ours = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
+        return list(dict.fromkeys([*fixed, host, ours, *filter(None, [_public_host(self.options)])]))
 
     def _today(self) -> datetime.datetime:
         return datetime.datetime.now(datetime.UTC)
+
+
+def _urls(options: Options, first: tuple[socket.socket, bool]) -> tuple[str, str]:
+    """Where clients and where browsers find the server; beyond loopback nothing is served in the clear."""
+    port, scheme = first[0].getsockname()[1], "http" if first[1] else "https"
+    endpoint = f"{scheme}://{_authority(options.host, port)}"
+    if _public_host(options):
+        return endpoint, f"{options.public_url.rstrip('/')}/console"
+    return endpoint, f"http://console.localhost:{port}" if scheme == "http" else f"{endpoint}/console"
+
+
+def _public_host(options: Options) -> str:
+    """The host of --public-url where that is reached by TLS, which may end at a proxy."""
+    public = urlsplit(options.public_url)
+    return public.hostname or "" if public.scheme == "https" else ""
 
 
 def _authority(host: str, port: int) -> str:

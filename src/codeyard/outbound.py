@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -91,6 +92,26 @@ class Outbound:
         target = self._checked(url)
         self._address(target)
 
+    def trusting(self, tls: ssl.SSLContext) -> Outbound:
+        """The same client with another notion of which certificates are good."""
+        return Outbound(allow_private=self._allow_private, resolver=self._resolve, tls=tls)
+
+    def chain(self, url: str, timeout: float = 5.0) -> list[bytes]:
+        """The certificates (DER, the host's own first) that an https URL's host shows, good or not: nothing is sent."""
+        target = self._checked(url)
+        if target.scheme != "https":
+            raise RefusedAddressError("only an https URL has certificates")
+        anyone = ssl.create_default_context()
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+        connection = _PinnedTls(target.hostname or "", _port(target), self._address(target), timeout, anyone)
+        try:
+            connection.connect()
+            return _shown(connection.sock)
+        except (OSError, ValueError) as problem:
+            raise OutboundError(f"the call failed: {type(problem).__name__}") from problem
+        finally:
+            connection.close()
+
     @staticmethod
     def _checked(url: str) -> SplitResult:
         try:
@@ -137,6 +158,13 @@ class Outbound:
         if target.scheme == "https":
             return _PinnedTls(host, port, address, timeout, self._tls or ssl.create_default_context())
         return _Pinned(host, port, address, timeout)
+
+
+def _shown(sock: Any) -> list[bytes]:
+    """The peer's chain; before Python 3.13 only the socket's inner object tells it."""
+    if hasattr(sock, "get_unverified_chain"):
+        return list(sock.get_unverified_chain())
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in sock._sslobj.get_unverified_chain() or ()]
 
 
 def _port(target: SplitResult) -> int:

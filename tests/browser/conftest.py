@@ -43,6 +43,23 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         started.close()
 
 
+def expect_of(locator: Any) -> Any:
+    """What playwright expects of the locator; patient, for machines are busy."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=15_000)
+    return expect(locator)
+
+
+def tab_to(page: Any, id: str) -> None:
+    """Press Tab until the element has the focus, as somebody without a mouse does."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == id:
+            return
+    raise AssertionError(f"{id} cannot be reached by keyboard")
+
+
 class Desk:
     """Opens pages for visitors, and remembers what the browser complained of: errors, refused content."""
 
@@ -56,7 +73,7 @@ class Desk:
     def visitor(self, **options: Any) -> Any:
         """A page of somebody who is not signed in."""
         context = self._browser.new_context(base_url=self.url, reduced_motion="reduce", **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(15_000)
         self._contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))

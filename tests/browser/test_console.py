@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, expect_of, tab_to
 from tests.browser.world import HOSTILE, PASSWORD, World
 from tests.support.yard import TestYard
 
@@ -18,23 +18,8 @@ pytestmark = pytest.mark.browser
 PIPELINE = "/pipelines/greeter"
 
 
-def _expect(locator: Any) -> Any:
-    from playwright.sync_api import expect
-
-    return expect(locator)
-
-
 def _stage(page: Any, name: str) -> Any:
     return page.locator("li.stage").filter(has=page.get_by_role("heading", name=name, exact=True))
-
-
-def _tab_to(page: Any, id: str) -> None:
-    """Press Tab until the element has the focus, as somebody without a mouse does."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == id:
-            return
-    raise AssertionError(f"{id} cannot be reached by keyboard")
 
 
 def test_an_iam_user_signs_in_by_password_and_out_again(desk: Desk) -> None:
@@ -43,27 +28,27 @@ def test_an_iam_user_signs_in_by_password_and_out_again(desk: Desk) -> None:
     page.get_by_label("IAM user name").fill("ada")
     page.get_by_label("Password").fill("wrong")
     page.keyboard.press("Enter")
-    _expect(page.get_by_role("alert")).to_contain_text("incorrect")
+    expect_of(page.get_by_role("alert")).to_contain_text("incorrect")
     desk.complaints.clear()  # the browser reports the 403 itself
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    _expect(page.get_by_role("heading", name="Repositories")).to_be_visible()
+    expect_of(page.get_by_role("heading", name="Repositories")).to_be_visible()
     assert urlsplit(page.url).path == "/repositories"
     page.get_by_role("button", name="Sign out").click()
     page.goto("/")
-    _expect(page.get_by_role("heading", name="Sign in to Codeyard")).to_be_visible()
+    expect_of(page.get_by_role("heading", name="Sign in to Codeyard")).to_be_visible()
 
 
 def test_a_link_signs_in_once(desk: Desk) -> None:
     page = desk.visitor()
     desk.by_link(page)
-    _expect(page.get_by_role("heading", name="Pipelines")).to_be_visible()
+    expect_of(page.get_by_role("heading", name="Pipelines")).to_be_visible()
     page.keyboard.press("g")
     page.keyboard.press("t")
-    _expect(page.get_by_role("heading", name="Trail")).to_be_visible()
+    expect_of(page.get_by_role("heading", name="Trail")).to_be_visible()
     row = page.get_by_role("row").filter(has_text="ConsoleLogin").first
     row.get_by_text("JSON").click()
-    _expect(row).to_contain_text("one-time link")
+    expect_of(row).to_contain_text("one-time link")
 
 
 def test_a_release_is_watched_retried_and_approved_by_keyboard_without_a_reload(desk: Desk, world: World) -> None:
@@ -71,39 +56,39 @@ def test_a_release_is_watched_retried_and_approved_by_keyboard_without_a_reload(
     world.approve()
     world.until("Publish-production", "Succeeded")
     page = desk.member(PIPELINE)
-    _tab_to(page, "release")
+    tab_to(page, "release")
     page.keyboard.press("Enter")
-    _expect(_stage(page, "BuildAndTest").locator(".about")).to_contain_text("In progress")
+    expect_of(_stage(page, "BuildAndTest").locator(".about")).to_contain_text("In progress")
     page.evaluate("window.kept = true")
     world.run_builds("FAILED")
     failed = _stage(page, "BuildAndTest")
-    _expect(failed.locator(".about")).to_contain_text("Failed")
-    _expect(page.get_by_role("status")).to_contain_text("BuildAndTest: Failed")
+    expect_of(failed.locator(".about")).to_contain_text("Failed")
+    expect_of(page.get_by_role("status")).to_contain_text("BuildAndTest: Failed")
     assert page.evaluate("window.kept")
     failed.get_by_role("button", name="Retry failed actions").click()
     world.run_builds()
-    _expect(page.get_by_role("button", name="Approve", exact=True)).to_be_visible()
+    expect_of(page.get_by_role("button", name="Approve", exact=True)).to_be_visible()
     page.evaluate("window.kept = true")
-    _tab_to(page, "a4-0-comment")
+    tab_to(page, "a4-0-comment")
     page.keyboard.type("go ahead")
     desk.member(PIPELINE).get_by_role("button", name="Disable transition into DeployProduction").click()
-    _expect(page.get_by_role("button", name="Enable transition into DeployProduction")).to_be_visible()
+    expect_of(page.get_by_role("button", name="Enable transition into DeployProduction")).to_be_visible()
     assert page.evaluate("[window.kept, document.activeElement.id, document.activeElement.value]") == [
         True,
         "a4-0-comment",
         "go ahead",
     ]
-    _tab_to(page, "a4-0-approve")
+    tab_to(page, "a4-0-approve")
     page.keyboard.press("Space")
-    _expect(_stage(page, "Approve")).to_contain_text("go ahead")
-    _expect(page.get_by_text("waits here")).to_be_visible()
+    expect_of(_stage(page, "Approve")).to_contain_text("go ahead")
+    expect_of(page.get_by_text("waits here")).to_be_visible()
     page.get_by_role("button", name="Enable transition into DeployProduction").click()
-    _expect(_stage(page, "DeployProduction").locator(".about")).to_contain_text("Succeeded")
+    expect_of(_stage(page, "DeployProduction").locator(".about")).to_contain_text("Succeeded")
     row = page.get_by_role("row").nth(1)
-    _expect(row).to_contain_text("Succeeded")
+    expect_of(row).to_contain_text("Succeeded")
     row.get_by_role("link").click()
-    _expect(page.get_by_role("heading", name="Execution")).to_be_visible()
-    _expect(page.get_by_role("row").filter(has_text="Publish-production")).to_contain_text("Succeeded")
+    expect_of(page.get_by_role("heading", name="Execution")).to_be_visible()
+    expect_of(page.get_by_role("row").filter(has_text="Publish-production")).to_contain_text("Succeeded")
 
 
 def test_an_execution_is_stopped_and_one_is_rejected_without_scripts(desk: Desk, world: World) -> None:
@@ -119,23 +104,22 @@ def test_an_execution_is_stopped_and_one_is_rejected_without_scripts(desk: Desk,
     for name in ("Build", "Test"):
         world.until(name, "InProgress")
     page.get_by_role("button", name="Abandon").first.click()
-    _expect(page.get_by_role("row").nth(1)).to_contain_text("Stopped")
+    expect_of(page.get_by_role("row").nth(1)).to_contain_text("Stopped")
     for _ in range(2):
         job = world.worker.claim()
         world.worker.end(job, "SUCCEEDED")
 
 
 def test_a_log_grows_with_its_colours_and_the_phases_follow(desk: Desk, world: World) -> None:
-    build = world.yard.client("codebuild").start_build(projectName="greeter-solo")["build"]["id"]
-    job = world.worker.claim()
+    build, job = world.solo()
     end = world.worker.log(job, 0, f"[Container] first {HOSTILE}\n")
     page = desk.member(f"/builds/{build}")
     log = page.locator("#log")
-    _expect(log).to_contain_text(f"first {HOSTILE}")
+    expect_of(log).to_contain_text(f"first {HOSTILE}")
     world.worker.phase(job, "BUILD", "IN_PROGRESS", 1)
-    _expect(page.locator(".phases")).to_contain_text("Build")
+    expect_of(page.locator(".phases")).to_contain_text("Build")
     end = world.worker.log(job, end, "\x1b[32mgrown green\x1b[0m\n")
-    _expect(log.locator(".a-green")).to_have_text("grown green")
+    expect_of(log.locator(".a-green")).to_have_text("grown green")
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     world.worker.log(job, end, "last\n")
@@ -143,11 +127,11 @@ def test_a_log_grows_with_its_colours_and_the_phases_follow(desk: Desk, world: W
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     world.worker.phase(job, "BUILD", "FAILED", 2)
     world.worker.end(job, "FAILED")
-    _expect(page.locator(".headline .badge").first).to_have_text("Failed")
-    _expect(log).to_contain_text("last")
+    expect_of(page.locator(".headline .badge").first).to_have_text("Failed")
+    expect_of(log).to_contain_text("last")
     whole = log.inner_text().split()
     page.reload()
-    _expect(log).to_contain_text("last")
+    expect_of(log).to_contain_text("last")
     assert log.inner_text().split() == whole
     plain = desk.member(f"/builds/{build}", java_script_enabled=False)
     assert plain.locator("#log").inner_text().split() == whole
@@ -158,22 +142,22 @@ def test_files_commits_and_differences_are_read(desk: Desk, world: World) -> Non
     page.get_by_role("link", name="greeter").click()
     assert page.get_by_label("HTTP").input_value() == f"{world.yard.endpoint}/v1/repos/greeter"
     page.get_by_role("link", name="app.py").click()
-    _expect(page.get_by_role("region", name="app.py")).to_contain_text("def greeting")
+    expect_of(page.get_by_role("region", name="app.py")).to_contain_text("def greeting")
     page.get_by_role("link", name="Commits").click()
-    _expect(page.get_by_text(f"Greet warmly {HOSTILE}")).to_be_visible()
+    expect_of(page.get_by_text(f"Greet warmly {HOSTILE}")).to_be_visible()
     page.get_by_role("row").nth(1).get_by_role("link").click()
     difference = page.get_by_role("region", name="app.py")
-    _expect(difference.locator("tr.add")).to_contain_text("Good morning")
-    _expect(difference.locator("tr.del")).to_contain_text("Hello")
+    expect_of(difference.locator("tr.add")).to_contain_text("Good morning")
+    expect_of(difference.locator("tr.del")).to_contain_text("Hello")
     assert "Codeyard" in page.title()
 
 
 def test_a_deployment_shows_each_host_and_lifecycle_event(desk: Desk, world: World) -> None:
     page = desk.member(f"/deployments/{_deployment(world.yard)}")
     host = page.locator("section").filter(has=page.get_by_role("heading", name="web-1"))
-    _expect(host).to_contain_text("ApplicationStop")
+    expect_of(host).to_contain_text("ApplicationStop")
     page.get_by_role("button", name="Stop deployment").click()
-    _expect(page.locator(".headline .badge").first).to_have_text("Stopped")
+    expect_of(page.locator(".headline .badge").first).to_have_text("Stopped")
 
 
 def test_pages_fit_phones_and_desks_in_light_and_dark(desk: Desk) -> None:
@@ -183,7 +167,7 @@ def test_pages_fit_phones_and_desks_in_light_and_dark(desk: Desk) -> None:
         for scheme, ground in (("light", "rgb(244, 246, 245)"), ("dark", "rgb(16, 21, 20)")):
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
-            for width in (390, 1280):
+            for width in (360, 1280):
                 page.set_viewport_size({"width": width, "height": 900})
                 over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert over <= 0, (path, width)

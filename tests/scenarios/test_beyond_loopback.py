@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
+from urllib.request import HTTPCookieProcessor, HTTPSHandler, ProxyHandler, Request, build_opener
 
 import pytest
+from botocore.exceptions import ClientError
 
 from codeyard.cli.endpoint import client
 from tests.crash.support import wait_until
@@ -66,6 +70,29 @@ def test_its_address_its_environment_and_its_runner_speak_tls(served: dict[str, 
 
     found = wait_until("the build ends", ended, 60)
     assert found["buildStatus"] == "SUCCEEDED", found["phases"]
+
+
+def test_the_console_is_reached_by_the_servers_own_address(served: dict[str, Any]) -> None:
+    link = subprocess.run(codeyard("console", "--data", served["data"]), capture_output=True, text=True).stdout.strip()
+    assert link.startswith(f"{served['endpoint']}/console/signin/once?token=")
+    cookies, trusted = CookieJar(), ssl.create_default_context(cafile=served["ca"])
+    browser = build_opener(ProxyHandler({}), HTTPSHandler(context=trusted), HTTPCookieProcessor(cookies))
+    page, _, token = link.partition("?")
+    with browser.open(Request(page, token.encode(), {"origin": served["endpoint"]}), timeout=10) as answer:
+        assert (answer.url, answer.status) == (f"{served['endpoint']}/console/", 200)
+        assert b"Pipelines" in answer.read()
+    (cookie,) = cookies
+    assert (cookie.secure, cookie.path, cookie.has_nonstandard_attr("HttpOnly")) == (True, "/console", True)
+
+
+def test_an_object_on_the_host_of_the_console_runs_no_script(served: dict[str, Any]) -> None:
+    s3 = client(served, "s3")
+    s3.create_bucket(Bucket="pages")
+    s3.put_object(Bucket="pages", Key="console/", Body=b"<script>1</script>", ContentType="text/html")
+    headers = s3.get_object(Bucket="pages", Key="console/")["ResponseMetadata"]["HTTPHeaders"]
+    assert (headers["content-security-policy"], headers["x-content-type-options"]) == ("sandbox", "nosniff")
+    with pytest.raises(ClientError, match="BucketAlreadyExists"):
+        s3.create_bucket(Bucket="console")
 
 
 def test_plain_http_gets_no_answer(served: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ SERVICES = (
     "ssm",
     "secretsmanager",
     "cloudtrail",
+    "kms",
 )
 # Long polls by design, or calls that botocore itself refuses to send without its own parameters.
 _NOT_WRITTEN = (

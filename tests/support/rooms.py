@@ -25,6 +25,7 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 class Verdict:
     allowed: bool = True
     message: str = "not authorized"
+    encoded: str = ""
 
 
 @dataclass

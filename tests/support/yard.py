@@ -24,9 +24,11 @@ class TestYard:
 
     __test__ = False
 
-    def __init__(self, data: Path, *, threaded_engine: bool = False, database: str = "", clock: Any = None) -> None:
+    def __init__(
+        self, data: Path, *, threaded_engine: bool = False, database: str = "", clock: Any = None, **options: Any
+    ) -> None:
         self.data = data
-        self.yard = Yard(Options(data=data, database=database), clock=clock)
+        self.yard = Yard(Options(data=data, database=database, **options), clock=clock)
         self.yard.wire.strict = True
         self.facts = self.yard.open()
         self.clock = self.yard.clock

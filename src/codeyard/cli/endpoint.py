@@ -35,14 +35,15 @@ def read_endpoint(data: Path) -> dict[str, Any]:
 
 
 def client(endpoint: dict[str, Any], service: str) -> Any:
-    """A botocore client of the running server, as its bootstrap administrator."""
+    """A botocore client of the running server, as its first administrator; where that one's keys count no
+    more, with those of the environment."""
     session = botocore.session.Session()
     return session.create_client(
         service,
         region_name=endpoint["region"],
         endpoint_url=endpoint["endpoint"],
         verify=endpoint["ca"],
-        aws_access_key_id=endpoint["access_key_id"],
-        aws_secret_access_key=endpoint["secret_access_key"],
+        aws_access_key_id=endpoint.get("access_key_id"),
+        aws_secret_access_key=endpoint.get("secret_access_key"),
         config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
     )

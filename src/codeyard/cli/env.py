@@ -26,8 +26,7 @@ def variables(endpoint: dict[str, Any]) -> dict[str, str]:
     bundle = str(Path(endpoint["ca"]).with_name("ca-bundle.pem"))
     return {
         "AWS_ENDPOINT_URL": endpoint["endpoint"],
-        "AWS_ACCESS_KEY_ID": endpoint["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": endpoint["secret_access_key"],
+        **_keys(endpoint),
         "AWS_DEFAULT_REGION": endpoint["region"],
         "AWS_REGION": endpoint["region"],
         "CODE_COMMIT_ENDPOINT": urlsplit(endpoint["endpoint"]).netloc,
@@ -35,10 +34,23 @@ def variables(endpoint: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _keys(endpoint: dict[str, Any]) -> dict[str, str]:
+    """The first administrator's keys, as long as they count; then whoever calls brings keys of their own."""
+    if "access_key_id" not in endpoint:
+        return {}
+    return {
+        "AWS_ACCESS_KEY_ID": endpoint["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": endpoint["secret_access_key"],
+    }
+
+
 @click.command()
 @DATA
 def command(data: Path) -> None:
     """Print shell commands that point aws, boto3 and git at the running server."""
-    for name, value in variables(read_endpoint(data)).items():
+    endpoint = read_endpoint(data)
+    if not _keys(endpoint):
+        click.echo("The first administrator's keys count no more: use those of another IAM user.", err=True)
+    for name, value in variables(endpoint).items():
         click.echo(f"export {name}={shlex.quote(value)}")
     click.echo("unset AWS_SESSION_TOKEN AWS_PROFILE")

@@ -8,18 +8,17 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from codeyard.console.changes import Changes
-from codeyard.console.headers import SafeHeaders
+from codeyard.console.headers import OwnHosts, SafeHeaders
 from codeyard.console.live import live
 from codeyard.console.pages import builds, deployments, pipelines, repositories, signin, trail
 from codeyard.console.sessions import Sessions
-from codeyard.console.web import Site, cookie
+from codeyard.console.web import Site, cookie, root_of
 from codeyard.contract import Principal
 from codeyard.gateway import Gateway
 from codeyard.gateway.ports import Identity
@@ -45,10 +44,9 @@ class Console(Starlette):
         self.changes = changes
         self.sessions = Sessions(gateway.clock, gateway.ids)
         self._site = Site(gateway, self.sessions, region, account, changes.wake)
-        trusted = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
         super().__init__(
             routes=routes(self._site, identity, changes),
-            middleware=[Middleware(SafeHeaders), trusted],
+            middleware=[Middleware(SafeHeaders), Middleware(OwnHosts, hosts)],
             exception_handlers={HTTPException: self._problem},
         )
 
@@ -67,6 +65,7 @@ class Console(Starlette):
             "problem.html",
             error.status_code,
             session=self._site.sessions.find(cookie(request)),
+            root=root_of(request),
             path="",
             title=titles.get(error.status_code, "That did not work"),
             message=error.detail,

@@ -53,9 +53,8 @@ class Site:
                 return _sign_in_first(request)
             form = await read_form(request) if request.method == "POST" else {}
             if request.method == "POST" and not (from_here(request) and same(form.get("csrf", ""), session.csrf)):
-                return self.render(
-                    "problem.html", 403, session=session, path="", title="Refused", message=_STALE, back="/"
-                )
+                values = {"session": session, "root": root_of(request), "path": ""}
+                return self.render("problem.html", 403, title="Refused", message=_STALE, back="/", **values)
             return await self._answer(page, Visit(request, session, self._client(request, session), form, self))
 
         return guarded
@@ -65,7 +64,7 @@ class Site:
             answer = await page(visit)
         except AwsError as error:
             status = error.status or (404 if error.code.endswith(_MISSING) else 400)
-            back = visit.request.url.path.rpartition("/")[0] if visit.request.method == "POST" else "/"
+            back = path_of(visit.request).rpartition("/")[0] if visit.request.method == "POST" else "/"
             return visit.render("problem.html", status, title=error.code, message=error.message, back=back or "/")
         if visit.request.method == "POST":
             self._changed()
@@ -118,16 +117,30 @@ class Visit:
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page."""
-        return self.site.render(template, status, session=self.session, path=self.request.url.path, **values)
+        return self.site.render(template, status, path=path_of(self.request), **self._common, **values)
 
     def fragment(self, template: str, **values: Any) -> str:
         """A part of a page, as text."""
-        return self.site.fragment(template, session=self.session, **values)
+        return self.site.fragment(template, **self._common, **values)
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        return {"session": self.session, "root": root_of(self.request)}
 
 
-def go(path: str) -> Response:
-    """Send the browser to one of our own pages after a change."""
-    return RedirectResponse(quote(path, safe="/:@?=&%"), 303)
+def root_of(request: Request) -> str:
+    """What the console's paths begin with: nothing on its own host, /console where it shares the server's."""
+    return str(request.scope.get("root_path", ""))
+
+
+def path_of(request: Request) -> str:
+    """The path of a page, the same wherever the console is."""
+    return str(request.scope["path"]).removeprefix(root_of(request)) or "/"
+
+
+def go(path: str, at: str = "") -> Response:
+    """Send the browser to one of our own pages after a change, to a place on it; SafeHeaders puts the root before."""
+    return RedirectResponse(quote(path, safe="/:@?=&%") + (f"#{at}" if at else ""), 303)
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -177,6 +190,6 @@ def origin_of(request: Request) -> Origin:
 def _sign_in_first(request: Request) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
         return Response("signed out", 401)
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    wanted = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
     onward = f"?next={quote(wanted, safe='')}" if request.method == "GET" and wanted != "/" else ""
     return RedirectResponse(f"/signin{onward}", 303)

@@ -20,7 +20,8 @@ class Check(NamedTuple):
 
     `keys` are the service's own condition keys and aws:ResourceTag/…, aws:RequestTag/…, aws:TagKeys;
     the gateway adds the global ones. `policy` is the resource's own policy document (JSON text), if it has one;
-    `owner` the account that owns the resource where the ARN does not say so (S3).
+    `owner` the account that owns the resource where the ARN does not say so (S3). `granted`: the owner has allowed
+    this to the caller beside the policy (a KMS grant); explicit denials and the caller's own limits still count.
     """
 
     action: str
@@ -28,15 +29,18 @@ class Check(NamedTuple):
     keys: Mapping[str, str | Sequence[str]] = _NO_KEYS
     policy: str | None = None
     owner: str = ""
+    granted: bool = False
 
 
 class Scope(NamedTuple):
-    """What an access entry may look at besides the parameters."""
+    """What an access entry may look at besides the parameters; `via` are the services on the way."""
 
     principal: Principal
     account: str
     region: str
     partition: str = "aws"
+    via: tuple[str, ...] = ()
+    source_arn: str = ""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of the caller's account in the request's region."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from codeyard.contract.access import Check
+from codeyard.contract.errors import AwsError
 from codeyard.contract.ports import Client
 from codeyard.contract.principal import Principal
 
@@ -46,6 +48,10 @@ class Context(Protocol):
 
     def annotate(self, **additional: Any) -> None:
         """Add members to the trail record's additionalEventData."""
+
+    def refusal(self, *checks: Check) -> AwsError | None:
+        """Why the caller may not do all of this too, for an operation that judges more than its access entry can;
+        None where it may."""
 
     def forward(self) -> Client:
         """Call other services as the caller (aws:CalledVia is this service)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["root", "user", "role", "federated", "service", "anonymous"]
+Kind = Literal["root", "user", "role", "federated", "webidentity", "service", "anonymous"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Principal:
 
     `arn` is what policies and the trail see: the IAM user, the STS role *session*, the account root.
     `role_arn` is the IAM role behind a session. A service principal has its host name in `name`
-    (`codepipeline.amazonaws.com`), no account and no credentials.
+    (`codepipeline.amazonaws.com`), no account and no credentials. A web identity is the bearer of an OIDC provider's
+    token, `arn` the provider's.
     """
 
     kind: Kind

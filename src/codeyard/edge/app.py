@@ -9,11 +9,17 @@ from codeyard.edge.asgi import ASGIScope, Receive, Send, reply
 from codeyard.edge.express import AtOnce
 from codeyard.wire.http import HttpAnswer
 
+_BELOW = "/console"
+_KNOWN = "/.well-known/"  # no bucket's name begins with a dot
 App = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
 
 class Front:
-    """Routes by host and path, in the order of docs/architecture.md: admin socket, console, git, fixed paths, AWS."""
+    """Routes by host and path, in the order of docs/architecture.md: admin socket, console, git, fixed paths, AWS.
+
+    The console answers on its own hosts and, over TLS, below /console/ on every other (ADR 0009). `public_host` is
+    what a proxy that ends TLS in front of us calls us: it counts as TLS.
+    """
 
     def __init__(
         self,
@@ -23,16 +29,22 @@ class Front:
         admin: App,
         console: App | None,
         console_hosts: frozenset[str],
+        public_host: str = "",
         at_once: AtOnce = lambda scope, body, answer: False,
     ) -> None:
         self._aws, self._git, self._admin, self._at_once = aws, git, admin, at_once
-        self._console, self._console_hosts = console, console_hosts
+        self._console, self._console_hosts, self._public_host = console, console_hosts, public_host
         self._fixed: dict[str, Callable[[], tuple[str, bytes]]] = {}
+        self._trees: dict[str, Callable[[str], tuple[str, bytes] | None]] = {}
         self.serving = False
 
     def serve_fixed(self, path: str, content: Callable[[], tuple[str, bytes]]) -> None:
         """Answer GET `path` with (content type, body), to anybody."""
         self._fixed[path] = content
+
+    def serve_below(self, prefix: str, page: Callable[[str], tuple[str, bytes] | None]) -> None:
+        """Answer GET of paths below `prefix` with (content type, body), to anybody; 404 where it is None."""
+        self._trees[prefix] = page
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Hand the request to its door."""
@@ -53,13 +65,30 @@ class Front:
             return self._admin
         if self._console is not None and _host(scope) in self._console_hosts:
             return self._console
+        if path.startswith(_BELOW) and self._console is not None and self._shares(scope):
+            return self._console_below
         if path.startswith("/v1/repos/"):
             return self._git
         if path in ("/healthz", "/readyz"):
             return self._health
         if path in self._fixed and scope["method"] in ("GET", "HEAD"):
             return self._file
+        if path.startswith(_KNOWN) and scope["method"] in ("GET", "HEAD"):
+            return self._page
         return self._aws
+
+    def _shares(self, scope: ASGIScope) -> bool:
+        """Whether it is for the console on the server's host: over TLS, to us or to our proxy, and no signed call."""
+        private = scope["scheme"] == "https" or (self._public_host and _host(scope) == self._public_host)
+        path = scope["path"]
+        return bool(private and (path == _BELOW or path.startswith(f"{_BELOW}/")) and not _signed(scope))
+
+    async def _console_below(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        assert self._console is not None
+        if scope["path"] == _BELOW:
+            await reply(send, 308, [("location", f"{_BELOW}/")], b"")
+        else:
+            await self._console({**scope, "root_path": _BELOW, "scheme": "https"}, receive, send)
 
     async def _health(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         ready = scope["path"] == "/healthz" or self.serving
@@ -69,12 +98,22 @@ class Front:
         kind, body = self._fixed[scope["path"]]()
         await reply(send, 200, [("content-type", kind), ("x-content-type-options", "nosniff")], body)
 
+    async def _page(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        found = next((page(scope["path"]) for at, page in self._trees.items() if scope["path"].startswith(at)), None)
+        kind, body = found or ("text/plain", b"not found\n")
+        headers = [("content-type", kind), ("x-content-type-options", "nosniff")]
+        await reply(send, 404 if found is None else 200, headers, body)
+
 
 def _host(scope: ASGIScope) -> str:
     for name, value in scope["headers"]:
         if name == b"host":
             return str(value.decode("latin-1").rsplit(":", 1)[0].lower())
     return ""
+
+
+def _signed(scope: ASGIScope) -> bool:
+    return b"X-Amz-" in scope["query_string"] or any(name == b"authorization" for name, _ in scope["headers"])
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -24,6 +24,8 @@ from codeyard.wire.http import Head, HttpAnswer
 from codeyard.wire.routing import Route, Router
 
 log = logging.getLogger(__name__)
+# Objects are other people's bytes: on the host that the console shares they run no script, and are what they say.
+_CONFINED = [("content-security-policy", "sandbox"), ("x-content-type-options", "nosniff")]
 _CALL = "call"  # in a request's state: what was found out of it before the ordinary way
 
 
@@ -162,6 +164,8 @@ class AwsDoor:
     def _invocation(self, call: Call, proof: Proof, body: bytes | None) -> Invocation:
         """The call with its parameters; without a body, with those of its head."""
         route, signed, head, headers = call.route, proof.signed, proof.head, proof.head.headers
+        if signed is None:
+            self._signatures.refuse_unsigned(route)
         plain = b"" if body is None else self._spooler.checked(body, signed, head, proof.key)
         origin = Origin(
             call.scope["client"][0],
@@ -198,7 +202,7 @@ class AwsDoor:
                 await reply_then(send, answer.status, answer.headers, body, inbound.linger())
         elif isinstance(body, BlobRange):
             parts = self._blobs.read(body.blob_id, body.start, body.length)
-            headers = [*answer.headers, ("content-length", str(body.length))]
+            headers = [*answer.headers, *_CONFINED, ("content-length", str(body.length))]
             await reply_stream(send, answer.status, headers, from_thread(iter(parts)), inbound.receive)
         elif isinstance(body, Follow):
             await reply_stream(send, answer.status, answer.headers, _as_iterator(body), inbound.receive)

@@ -1,4 +1,5 @@
-"""Who signed a request: Signature Version 4 for every service, version 2 links for S3, nobody for S3 alone."""
+"""Who signed a request: Signature Version 4 for every service, version 2 links for S3; nobody for S3 and
+for the links that SNS sends."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ from typing import Literal
 
 from codeyard.contract import ANONYMOUS, AwsError, Clock, Principal
 from codeyard.gateway.ports import Identity
+from codeyard.gateway.rules import BEARS_TOKEN
 from codeyard.wire import sigv2, sigv4
 from codeyard.wire.http import Head
 from codeyard.wire.routing import Route, Router
 
 Signed = sigv4.Signed | sigv2.SignedLink | None
+_UNSIGNED = ("s3", "sts")  # STS has operations that carry a token instead: `refuse_unsigned` knows which
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}")
 
 
@@ -34,10 +37,12 @@ class Signatures:
         return None, head
 
     def verify(self, signed: Signed, head: Head, route: Route) -> tuple[Principal, bytes]:
-        """The signer and the signing key; anonymous where unsigned, which S3 alone accepts."""
+        """The signer and the signing key; anonymous where unsigned, which S3 and links in messages may be."""
         if signed is None:
-            if route.service != "s3":
+            if route.service not in _UNSIGNED and not route.account:
                 raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+            if route.operation is not None:
+                self.refuse_unsigned(route)
             return ANONYMOUS, b""
         try:
             credential = self._identity.credential(signed.access_key, signed.session_token or "")
@@ -48,6 +53,12 @@ class Signatures:
             bucket = self._router.bucket_of_host(head)
             return credential.principal, sigv2.verify(signed, credential.secret, head, now, bucket=bucket)
         return credential.principal, sigv4.verify(signed, credential.secret, head, now, dialect=_dialect(route))
+
+    @staticmethod
+    def refuse_unsigned(route: Route) -> None:
+        """Refuse an unsigned request of a service whose operations are signed, save those that carry a token."""
+        if route.service == "sts" and (route.service, route.operation or "") not in BEARS_TOKEN:
+            raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
 
     def _check_scope(self, signed: sigv4.Signed, head: Head, route: Route) -> None:
         """A signature is for one service and region: those that the request goes to."""

@@ -18,7 +18,7 @@ from codeyard.gateway.audit import Auditor
 from codeyard.gateway.clients import GatewayClient, GatewayClients
 from codeyard.gateway.context import CallContext
 from codeyard.gateway.invocation import Invocation
-from codeyard.gateway.ports import Identity, Recorder, Validator
+from codeyard.gateway.ports import Decision, Identity, Recorder, Validator
 from codeyard.gateway.registry import Operation, Registry
 
 log = logging.getLogger(__name__)
@@ -58,11 +58,12 @@ class Gateway:
         clock: Clock,
         ids: Ids,
         assert_free: Callable[[], None] = lambda: None,
+        selects_data: Callable[[str, str], bool] = lambda service, account: False,
     ) -> None:
         self.registry, self.identity, self.db = registry, identity, db
         self._recorder, self._validator = recorder, validator
         self.clock, self.ids = clock, ids
-        self._assert_free = assert_free
+        self._assert_free, self._selects_data = assert_free, selects_data
         self.auditor = Auditor(db)
         self.clients = GatewayClients(self)
 
@@ -76,6 +77,8 @@ class Gateway:
         operation = self.registry.find(inv.service, inv.operation)
         context = CallContext(self, inv, operation, self.clock.now())
         try:
+            if operation.bearer:
+                context.bear(self.identity.bearer(inv.operation, inv.params))
             self._authorize(context, operation)
         except AwsError as refusal:
             self.auditor.now(partial(context.record, None, refusal), context.now)
@@ -172,25 +175,30 @@ class Gateway:
             resources=context.resources,
             additional=context.additional,
             shapes=operation.shapes,
+            data=operation.data_event,
         )
+
+    def leaves_out(self, operation: Operation, account: str) -> bool:
+        """Whether a success of the call is recorded nowhere: a data event that no trail of the account selects."""
+        return operation.data_event and not self._selects_data(operation.service, account)
 
     def _authorize(self, context: CallContext, operation: Operation) -> None:
         inv = context.invocation
-        scope = Scope(inv.principal, inv.account, inv.region)
+        scope = Scope(inv.principal, inv.account, inv.region, via=inv.via, source_arn=inv.source_arn)
         checks = tuple(operation.access(scope, inv.params))
         context.resources = tuple(c.resource for c in checks if c.resource != "*")
         if operation.exempt and inv.principal.kind != "anonymous":
             return
-        refusal = self.refusal(inv, checks, context.now)
-        if refusal is not None:
-            raise refusal
+        decision = self.identity.authorize(inv.principal, checks, self._keys(inv, context.now))
+        if not checks or not decision.allowed:
+            if decision.encoded:
+                context.annotate(encodedAuthorizationMessage=decision.encoded)
+            raise _refused(inv, decision)
 
     def refusal(self, inv: Invocation, checks: Sequence[Check], now: int) -> AwsError | None:
         """Why the caller may not do all of this, in the words of the service's kind; None where it may."""
         decision = self.identity.authorize(inv.principal, checks, self._keys(inv, now))
-        if checks and decision.allowed:
-            return None
-        return AwsError(_DENIED.get(inv.service, "AccessDeniedException"), decision.message, status=403)
+        return None if checks and decision.allowed else _refused(inv, decision)
 
     @staticmethod
     def _keys(inv: Invocation, now: int) -> dict[str, str | Sequence[str]]:
@@ -223,9 +231,13 @@ class Gateway:
         put(partial(context.record, None, error), context.now)
 
     def _record_success(self, context: CallContext, operation: Operation, answer: dict[str, Any]) -> None:
-        if context.recorded or operation.data_event:
+        if context.recorded or self.leaves_out(operation, context.account):
             return
         if operation.read_only:
             self.auditor.later(partial(context.record, None, None), context.now)
         else:
             self.auditor.now(partial(context.record, answer, None), context.now)
+
+
+def _refused(inv: Invocation, decision: Decision) -> AwsError:
+    return AwsError(_DENIED.get(inv.service, "AccessDeniedException"), decision.message, status=403)

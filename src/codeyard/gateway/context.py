@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from codeyard.contract import AwsError, Client, service_principal
+from codeyard.contract import AwsError, Check, Client, Principal, service_principal
 from codeyard.gateway.invocation import Invocation
 from codeyard.gateway.registry import Operation
 
@@ -34,7 +34,7 @@ class CallContext:
         if self._written:
             raise RuntimeError(f"{self.service}:{self.operation} writes twice")
         self._written = True
-        if self._operation.data_event:
+        if self._gateway.leaves_out(self._operation, self.account):
             return self._gateway.db.write(fn)  # type: ignore[no-any-return]
         result: T = self._gateway.db.write(lambda tx: self._with_record(tx, fn))
         self.recorded = True
@@ -49,9 +49,18 @@ class CallContext:
         """This call's CloudTrail record as it stands."""
         return self._gateway.record(self, self._operation, response, error)
 
+    def bear(self, principal: Principal) -> None:
+        """Whoever the call's token speaks of is the caller from now on."""
+        self.principal, self.account = principal, principal.account
+        self.invocation = self.invocation._replace(principal=principal, account=principal.account)
+
     def annotate(self, **additional: Any) -> None:
         """Add to additionalEventData."""
         self.additional.update(additional)
+
+    def refusal(self, *checks: Check) -> AwsError | None:
+        """Why the caller may not do all of this too; None where it may."""
+        return self._gateway.refusal(self.invocation, checks, self.now)
 
     def forward(self) -> Client:
         """Call as the caller, with this service added to aws:CalledVia."""

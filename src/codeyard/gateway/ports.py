@@ -27,6 +27,9 @@ class Decision(Protocol):
     @property
     def message(self) -> str: ...
 
+    @property
+    def encoded(self) -> str: ...
+
 
 class Identity(Protocol):
     """IAM as the doors and the gateway see it."""
@@ -37,8 +40,11 @@ class Identity(Protocol):
     def git_credential(self, user_name: str, password: str) -> Principal | None:
         """The user behind IAM Git credentials, or None."""
 
-    def console_login(self, account: str, user_name: str, password: str) -> Principal | None:
+    def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
         """The user behind a console password, or None."""
+
+    def bearer(self, operation: str, params: Mapping[str, Any]) -> Principal:
+        """Who brings the token that an operation carries instead of a signature; raises AwsError."""
 
     def authorize(
         self, principal: Principal, checks: Sequence[Check], keys: Mapping[str, str | Sequence[str]]
@@ -79,6 +85,7 @@ class Recorder(Protocol):
         resources: Sequence[str],
         additional: Mapping[str, Any],
         shapes: tuple[Any, Any] | None,
+        data: bool = False,
     ) -> dict[str, Any]: ...
 
 

@@ -10,7 +10,7 @@ from botocore import xform_name
 
 from codeyard.contract import Access, AwsError, Context, Params, Part, not_implemented
 from codeyard.contract.part import ErrorRule
-from codeyard.gateway.rules import NEEDS_NO_PERMISSION, is_data_event, is_read
+from codeyard.gateway.rules import BEARS_TOKEN, JUDGES_ITSELF, NEEDS_NO_PERMISSION, is_data_event, is_read
 
 Handler = Callable[[Context, Params], dict[str, Any]]
 
@@ -34,6 +34,7 @@ class Operation:
     read_only: bool
     data_event: bool
     exempt: bool
+    bearer: bool
     shapes: tuple[Any, Any] | None
 
 
@@ -91,7 +92,8 @@ class Registry:
             f"{prefix}.amazonaws.com",
             is_read(part.service, name),
             is_data_event(part.service, name),
-            (part.service, name) in NEEDS_NO_PERMISSION,
+            (part.service, name) in NEEDS_NO_PERMISSION or (part.service, name) in JUDGES_ITSELF,
+            (part.service, name) in BEARS_TOKEN,
             shapes,
         )
 

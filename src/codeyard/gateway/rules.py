@@ -19,6 +19,14 @@ JUDGES_ITSELF: dict[tuple[str, str], str] = {
     ("s3", "DeleteObjects"): "S3 API reference: the answer names each key that was refused",
 }
 
+# Operations that nobody signs: the token that they carry says who calls, and its proof is theirs to fail by.
+BEARS_TOKEN: dict[tuple[str, str], str] = {
+    (
+        "sts",
+        "AssumeRoleWithWebIdentity",
+    ): "STS API reference: calling it requires no AWS credentials, the web identity token proves the caller",
+}
+
 _READ = re.compile(
     r"(Get|List|Describe|BatchGet|BatchDescribe|Head|Lookup|Filter|Test|Simulate|Evaluate|Select|Search|"
     r"StartQuery|StopQuery|Poll|Claim)"
@@ -29,6 +37,10 @@ _ALSO_READ = {
     ("sts", "DecodeAuthorizationMessage"),
     ("codecommit", "GitPull"),
     ("codecommit", "UploadArchive"),
+    *(("kms", name) for name in ("Encrypt", "Decrypt", "ReEncrypt", "Sign", "Verify", "GenerateMac", "VerifyMac")),
+    *(("kms", name) for name in ("GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair")),
+    *(("kms", name) for name in ("GenerateDataKeyPairWithoutPlaintext", "GenerateRandom", "DeriveSharedSecret")),
+    *(("kms", name) for name in ("Encapsulate", "Decapsulate")),
 }
 
 # High-volume data operations: CloudTrail's user guide lists them as data events, or does not log them at all.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import shlex
 import shutil
@@ -27,6 +28,7 @@ from codeyard.runner.variables import Unresolved
 
 _COPY = 256 * 1024
 CLIENT, YAML, COMMAND = "CLIENT_ERROR", "YAML_FILE_ERROR", "COMMAND_EXECUTION_ERROR"
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 DEAD = "Build container found dead before completing the build."
 
 
@@ -143,8 +145,7 @@ class Build:
             project = document["environment"].get("environmentVariables") or []
             values, hidden = variables.resolve(self._server, project, self._spec)
             self.log.hide(hidden)
-            self._check_spec()
-            self._workspace = rooms.open(self._spec.shell or "sh", self._server)
+            self._workspace = rooms.open(self._spec.shell or "sh", self._user(), self._server)
         except SourceFailed as failure:
             raise Failed(CLIENT, str(failure)) from None
         except BuildSpecError as failure:
@@ -162,10 +163,17 @@ class Build:
         self._say_found()
         return f"Sandbox: {workspace.words}"
 
-    def _check_spec(self) -> None:
-        named = {self._spec.run_as, *(phase.run_as for phase in self._spec.phases.values())} - {"", "root"}
-        if named:
-            raise Failed(CLIENT, f"run-as: {', '.join(sorted(named))}: Codeyard's builds have one user, root")
+    def _user(self) -> str:
+        """Whom the commands run as: one user for the whole build, since the sandbox has one."""
+        used = [one for one in self._spec.phases.values() if one.commands or one.finally_]
+        named = sorted({one.run_as or self._spec.run_as or "root" for one in used}) or ["root"]
+        if len(named) > 1:
+            raise Failed(CLIENT, f"run-as: {', '.join(named)}: all phases of a build have the same user in Codeyard")
+        if _USER.fullmatch(named[0]) is None:
+            raise Failed(CLIENT, f"run-as: {named[0][:64]} is not the name of a user")
+        if self._flags.unsafe_local_builds and named[0] != "root":
+            raise Failed(CLIENT, f"run-as: {named[0]}: without a sandbox (--unsafe-local-builds) a build is the runner")
+        return named[0]
 
     def _say_found(self) -> None:
         self.log.line(f"Moving to directory {self._rooms.source_dir}")

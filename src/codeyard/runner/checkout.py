@@ -57,12 +57,12 @@ def commit_of(mirror: Path, version: str, head: str) -> str:
     """The commit that a source version names: an id, a branch, a tag; the default branch where it names nothing."""
     wanted = version or head
     if not _REFERENCE.fullmatch(wanted):
-        raise GitFailed(f"reference not found for primary source and source version {wanted[:200]}")
+        raise GitFailed("reference not found")
     for place in (f"refs/heads/{wanted}", f"refs/tags/{wanted}", wanted):
         found = _git(mirror, "rev-parse", "--verify", "--quiet", f"{place}^{{commit}}", fails="").strip()
         if _COMMIT.fullmatch(found):
             return found
-    raise GitFailed(f"reference not found for primary source and source version {wanted}")
+    raise GitFailed("reference not found")
 
 
 def write(mirror: Path, target: Path, commit: str, depth: int, origin: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from codeyard.runner.builder import Build
 from codeyard.runner.client import AWAY, Configuration, Refused, Server
+from codeyard.runner.process import Process
 from codeyard.runner.rooms import Flags
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Runner:
         self._read()
         for name in ("builds", "sources"):
             (self._settings.work / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._process = Process(self._settings.work)
         self._adopt()
 
     def loop(self, *, once: bool = False) -> None:
@@ -77,7 +79,7 @@ class Runner:
         holding = [{"jobId": b["jobId"], "fence": b["fence"]} for b in self._builds.values()]
         free = max(0, self._settings.capacity - len(holding))
         wait = 1 if holding and not free else _WAIT_S
-        params = {"waitSeconds": wait, "capacity": free, "holding": holding}
+        params = {"process": self._process.token, "waitSeconds": wait, "capacity": free, "holding": holding}
         try:
             self._waiting = True
             answer = self._server.call("codeyard-runner", "ClaimJob", params, timeout=wait + 15)

@@ -11,12 +11,13 @@ from typing import Any
 
 from codeyard.runner.client import Server
 from codeyard.runner.relay import Relay
-from codeyard.runner.sandbox import kernel
+from codeyard.runner.sandbox import kernel, root
 from codeyard.runner.sandbox.cgroups import Limits
 from codeyard.runner.sandbox.enter import Plan, Sandbox, Seed
 from codeyard.runner.sandbox.unsafe import Unconfined
 from codeyard.runner.shell import Shell
 from codeyard.runner.sources import Fetched, SourceFailed, Sources
+from codeyard.runner.variables import Secondary
 
 OUTPUT = "/codebuild/output"
 _GIB = 1 << 30
@@ -80,7 +81,7 @@ class Rooms:
         self.output = str(folder / "out") if flags.unsafe_local_builds else OUTPUT
         self._fetched: list[Fetched] = []
         self.resolved, self.source_dir = "", self.output
-        self.secondary: dict[str, str] = {}
+        self.secondary: list[Secondary] = []
         read, self._command = os.pipe()
         self._statuses, status = os.pipe()
         self._log, output = os.pipe()
@@ -102,11 +103,12 @@ class Rooms:
         for number, source in enumerate(every):
             identifier = source.get("sourceIdentifier") or ""
             version = versions.get(identifier, "") if number else document.get("sourceVersion") or ""
-            found = sources.get(source, version, number)
+            found = sources.get(source, version, number, identifier)
             self._fetched.append(found)
             folder = "/".join(part for part in (self.output, self._base(number), found.place) if part)
             if number:
-                self.secondary[identifier] = folder
+                location = source.get("location") or ""
+                self.secondary.append(Secondary(identifier, folder, location, version, found.version))
             else:
                 self.source_dir, self.resolved = folder, found.version
 
@@ -131,11 +133,11 @@ class Rooms:
         with os.fdopen(file, "rb") as text:
             return text.read((1 << 20) + 1).decode("utf-8", "replace"), where
 
-    def open(self, shell_name: str, server: Server) -> Workspace:
-        """Make the sandbox, with the shell waiting in it."""
+    def open(self, shell_name: str, user: str, server: Server) -> Workspace:
+        """Make the sandbox of the user, with the shell waiting in it."""
         shell = Shell({"bash": "bash", "/bin/bash": "bash"}.get(shell_name, "/bin/sh"), f"{self.output}/tmp")
         shell.open(self._command, self._statuses)
-        sandbox = self._seed.grow(self._plan(shell))
+        sandbox = self._seed.grow(self._plan(shell, user))
         relay = Relay(sandbox.listener, server.place, server.keys)
         rooms = {str(self._folder): "."} if self._flags.unsafe_local_builds else None
         return Workspace(sandbox, shell, relay, self._log, rooms)
@@ -145,10 +147,11 @@ class Rooms:
         if not self._flags.pass_host_tooling:
             return {}
         kept = {name: value for name, value in os.environ.items() if name.startswith(_TOOLING)}
-        shown = ("/etc/", "/usr/")  # of the host's files, a build sees these
-        return kept | {n: os.environ[n] for n in _CERTIFICATES if os.environ.get(n, "").startswith(shown)}
+        shown = self._flags.unsafe_local_builds  # without a sandbox, a build sees every file of the host
+        files = {name: os.environ[name] for name in _CERTIFICATES if os.environ.get(name)}
+        return kept | {name: path for name, path in files.items() if shown or root.is_shown(path)}
 
-    def _plan(self, shell: Shell) -> Plan:
+    def _plan(self, shell: Shell, user: str) -> Plan:
         build = self._job["build"]
         cpus, memory = _COMPUTE.get(build["environment"]["computeType"], _COMPUTE["BUILD_GENERAL1_SMALL"])
         layers = [
@@ -164,6 +167,7 @@ class Rooms:
             limits=Limits(memory=memory, cpus=float(cpus), disk=_DISK),
             layers=layers,
             tooling=self._flags.pass_host_tooling,
+            user=user,
         )
 
     def _base(self, number: int) -> str:

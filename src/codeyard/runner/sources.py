@@ -45,21 +45,21 @@ class Sources:
         self._cache, self._server = cache, server
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def get(self, source: Mapping[str, Any], version: str, index: int) -> Fetched:
-        """The source at a version; SourceFailed says why not. `index` counts the build's S3 sources."""
+    def get(self, source: Mapping[str, Any], version: str, index: int, identifier: str) -> Fetched:
+        """The source at a version; SourceFailed says why not. `index` counts the build's sources from the primary."""
         kind, location = source["type"], source.get("location") or ""
+        which = f"secondary source {identifier}" if index else "primary source"
         try:
             if kind == "NO_SOURCE":
                 return Fetched(None, "", "")
             if kind == "CODECOMMIT":
-                return self._repository(location, version, int(source.get("gitCloneDepth") or 0))
+                return self._repository(location, version, int(source.get("gitCloneDepth") or 0), which)
             bucket, key = arns.s3_place(location)
             wanted = version if kind == "S3" and not version.startswith("arn:") else ""
             return self._archive(bucket, key, wanted, f"s3/{index:02d}")
         except Refused as refused:
             said = f"{refused.code}: {refused.message}\n\tstatus code: {refused.status}"
-            which = f" for primary source and source version {version}" if not index else ""
-            raise SourceFailed(said + which) from None
+            raise SourceFailed(f"{said} for {which} and source version {version}") from None
         except AWAY as problem:
             raise SourceFailed(f"the server cannot be reached: {problem}") from None
 
@@ -86,15 +86,15 @@ class Sources:
         found = headers.get("x-amz-version-id", "")
         return Fetched(folder, place, "" if found == "null" else found, held)
 
-    def _repository(self, location: str, version: str, depth: int) -> Fetched:
+    def _repository(self, location: str, version: str, depth: int, which: str) -> Fetched:
         name = location.rstrip("/").partition("/v1/repos/")[2]
         with self._locked(f"git-{name}"):
-            mirror = self._cache / f"git-{name}.git"
+            mirror, head = self._cache / f"git-{name}.git", ""
             try:
                 head = checkout.fetch(self._server, name, mirror)
                 commit = checkout.commit_of(mirror, version, head)
             except checkout.GitFailed as problem:
-                raise SourceFailed(str(problem)) from None
+                raise SourceFailed(f"{problem} for {which} and source version {version[:200] or head}") from None
             origin = f"https://git-codecommit.{self._server.place.region}.amazonaws.com/v1/repos/{name}"
             key = hashlib.sha256(f"{name}/{commit}/{depth}/{checkout.FORM}".encode()).hexdigest()
             folder, held = self._kept(

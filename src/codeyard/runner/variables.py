@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from codeyard.formats.buildspec import BuildSpec, Secret, secret
 from codeyard.runner.client import AWAY, Refused, Server
@@ -18,6 +18,26 @@ class Unresolved(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code, self.message = code, message
+
+
+class Secondary(NamedTuple):
+    """A secondary source as the build's variables tell of it; `resolved` is empty where there is no such version."""
+
+    identifier: str
+    folder: str
+    location: str
+    version: str
+    resolved: str
+
+    def variables(self) -> dict[str, str]:
+        """CodeBuild's variables of sources, each with the source's identifier behind its name."""
+        found = {
+            "CODEBUILD_SRC_DIR": self.folder,
+            "CODEBUILD_SOURCE_REPO_URL": self.location,
+            "CODEBUILD_SOURCE_VERSION": self.version,
+        }
+        found |= {"CODEBUILD_RESOLVED_SOURCE_VERSION": self.resolved} if self.resolved else {}
+        return {f"{name}_{self.identifier}": value for name, value in found.items()}
 
 
 def resolve(server: Server, project: Iterable[Mapping[str, str]], spec: BuildSpec) -> tuple[dict[str, str], set[str]]:
@@ -39,8 +59,8 @@ def resolve(server: Server, project: Iterable[Mapping[str, str]], spec: BuildSpe
     return {**plain, **found}, set(found.values())
 
 
-def own(job: Mapping[str, Any], source_dir: str, resolved: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """What CodeBuild sets; nobody's variables change it. `extra` are the secondary sources' folders."""
+def own(job: Mapping[str, Any], source_dir: str, resolved: str, extra: Iterable[Secondary]) -> dict[str, str]:
+    """What CodeBuild sets; nobody's variables change it. `extra` are the secondary sources."""
     build, document = job["build"], job["document"]
     found = {
         "AWS_REGION": job["region"],
@@ -57,7 +77,7 @@ def own(job: Mapping[str, Any], source_dir: str, resolved: str, extra: Mapping[s
         "CODEBUILD_SOURCE_VERSION": document.get("sourceVersion", ""),
         "CODEBUILD_SRC_DIR": source_dir,
         "CODEBUILD_START_TIME": str(build["startTime"] // 1000),
-        **{f"CODEBUILD_SRC_DIR_{name}": folder for name, folder in extra.items()},
+        **{name: value for one in extra for name, value in one.variables().items()},
     }
     return found | ({"CODEBUILD_RESOLVED_SOURCE_VERSION": resolved} if resolved else {})
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from codeyard.contract import AwsError, Clock, Ids
 from codeyard.storage.suspended import Calls
+from codeyard.storage.trail import Followers
 from codeyard.storage.tx import Tx
 
 T = TypeVar("T")
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 class Database(Protocol):
     """State: reads in a snapshot, writes that are durable and serializable when they return."""
+
+    followers: Followers
 
     @property
     def calls(self) -> Calls | None:

@@ -22,6 +22,7 @@ from codeyard.storage.guard import assert_not_writing, inside_write
 from codeyard.storage.notify import Bus
 from codeyard.storage.schema import dumps, loads
 from codeyard.storage.statements import Statements
+from codeyard.storage.trail import Followers
 from codeyard.storage.tx import Tx
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class PostgresDatabase:
         self._reading = _engine(self._url, IsolationLevel.REPEATABLE_READ, True, pool, wait_s)
         self._statements = Statements(self.engine.dialect)
         self._bus = Bus()
+        self.followers = Followers()
         self._me = uuid.uuid4().hex
         self._closed = False
         self._listener: threading.Thread | None = None
@@ -143,7 +145,7 @@ class PostgresDatabase:
 
     def _tx(self, conn: sa.Connection, *, writable: bool) -> Tx:
         raw: Any = conn.connection.dbapi_connection
-        return Tx(conn, raw, self._statements, self._clock, self._ids, writable=writable)
+        return Tx(conn, raw, self._statements, self._clock, self._ids, self.followers, writable=writable)
 
     def _connect(self, engine: sa.Engine) -> sa.Connection:
         try:

@@ -24,6 +24,7 @@ from codeyard.storage.guard import assert_not_writing
 from codeyard.storage.notify import Bus
 from codeyard.storage.statements import Statements
 from codeyard.storage.suspended import Calls, current_call
+from codeyard.storage.trail import Followers
 from codeyard.storage.tx import Tx
 from codeyard.storage.writer import Link, Member, Writer
 
@@ -44,6 +45,7 @@ class SqliteDatabase:
         self.engine = _engine(path)
         self._statements = Statements(self.engine.dialect)
         self._bus = Bus()
+        self.followers = Followers()
         self._readers: deque[Link] = deque()
         self._closed = False
         self._writer: Writer | None = None
@@ -144,7 +146,7 @@ class SqliteDatabase:
         return self._writer
 
     def _tx(self, link: Link, *, writable: bool) -> Tx:
-        return Tx(link.conn, link.raw, self._statements, self._clock, self._ids, writable=writable)
+        return Tx(link.conn, link.raw, self._statements, self._clock, self._ids, self.followers, writable=writable)
 
 
 def _wait(writer: Writer, fn: Callable[[Tx], Any]) -> Member:

@@ -105,6 +105,21 @@ audit = sa.Table(
     sa.Index("ix_audit_access_key", "account", "region", "access_key_id", "time", "event_id"),
 )
 
+# What waits to be delivered to a trail. `file` says how far it is: nothing yet, a file's id, or `logs:` and that id.
+# Data events have their record here; those of the audit table are looked up there.
+audit_queue = sa.Table(
+    "audit_queue",
+    schema,
+    sa.Column("trail", Key(), primary_key=True),
+    sa.Column("event_id", Key(), primary_key=True),
+    sa.Column("account", Key(), nullable=False),
+    sa.Column("region", Key(), nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
+    sa.Column("file", Key(), nullable=False),
+    sa.Column("record", sa.Text),
+    sa.Index("ix_audit_queue_file", "trail", "file", "region", "time"),
+)
+
 audit_resources = sa.Table(
     "audit_resources",
     schema,

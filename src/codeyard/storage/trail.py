@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from codeyard.contract import Event
 from codeyard.storage.schema import dumps
 
 SECOND = 1_000_000
@@ -15,16 +16,45 @@ _RECORDS = (
     "read_only, record) VALUES "
 )
 _RESOURCES = "INSERT INTO audit_resources (event_id, resource_name, resource_type, account, region, time) VALUES "
+_QUEUE = "INSERT INTO audit_queue (trail, event_id, account, region, time, file, record) VALUES "
 _SIZES = (64, 16, 4, 1)  # rows in one statement: few texts, each prepared once
 Row = tuple[Any, ...]
-Rows = tuple[Row, list[Row]]
+Rows = tuple[list[Row], list[Row], list[Row]]
+_LARGEST_EVENT = 256 * 1024
 
 
-def rows_of(record: Mapping[str, Any], time: int) -> Rows:
-    """A record's own row, and those of what it is found by."""
+class Followers:
+    """Who has records delivered: CloudTrail sets `of`, which names the trails that want a record."""
+
+    __slots__ = ("of",)
+
+    def __init__(self) -> None:
+        self.of: Callable[[Mapping[str, Any]], Sequence[str]] = _nobody
+
+
+def _nobody(record: Mapping[str, Any]) -> Sequence[str]:
+    return ()
+
+
+def rows_of(record: Mapping[str, Any], time: int, trails: Sequence[str] = ()) -> Rows:
+    """A record's own row, those of what it is found by, and one for each trail that it is to be delivered to.
+
+    A data event that succeeded is for the trails alone.
+    """
+    own = _own(record, time)
+    event_id, account, region, _, *_, text = own
+    shown = record.get("eventCategory") != "Data" or "errorCode" in record
+    queued = [(trail, event_id, account, region, time, "", None if shown else text) for trail in trails]
+    if not shown:
+        return [], [], queued
+    found = [(event_id, _storable(name), kind, account, region, time) for name, kind in resource_rows(record)]
+    return [own], found, queued
+
+
+def _own(record: Mapping[str, Any], time: int) -> Row:
     event_id, account = str(record["eventID"]), str(record.get("recipientAccountId") or "")
     region, who = str(record.get("awsRegion") or ""), record.get("userIdentity") or {}
-    own = (
+    return (
         event_id,
         account,
         region,
@@ -36,14 +66,25 @@ def rows_of(record: Mapping[str, Any], time: int) -> Rows:
         is_read_only(record),
         dumps(record),
     )
-    return own, [(event_id, _storable(name), kind, account, region, time) for name, kind in resource_rows(record)]
+
+
+def event_of(record: Mapping[str, Any], time: int) -> Event | None:
+    """What EventBridge hears of a call that is on a trail; None of reads and of what is too big for an event."""
+    if is_read_only(record) or len(dumps(record)) > _LARGEST_EVENT:
+        return None
+    source = "aws." + str(record.get("eventSource") or "").removesuffix(".amazonaws.com")
+    kinds = {"AwsConsoleSignIn": "AWS Console Sign In", "AwsServiceEvent": "AWS Service Event"}
+    kind = kinds.get(str(record.get("eventType")), "AWS API Call") + " via CloudTrail"
+    account, region = str(record.get("recipientAccountId") or ""), str(record.get("awsRegion") or "")
+    return Event(source, kind, record, account, region, time)
 
 
 def write_rows(execute: Callable[[str, Row], Any], records: Sequence[Rows]) -> None:
     """Insert everything in a few statements with `?` placeholders: a driver's call costs more than a row does."""
     for text, rows in (
-        (_RECORDS, [own for own, _ in records]),
-        (_RESOURCES, [row for _, more in records for row in more]),
+        (_RECORDS, [row for own, _, _ in records for row in own]),
+        (_RESOURCES, [row for _, found, _ in records for row in found]),
+        (_QUEUE, [row for _, _, queued in records for row in queued]),
     ):
         for part in _parts(rows):
             execute(_insert(text, len(part), len(part[0])), tuple([value for row in part for value in row]))

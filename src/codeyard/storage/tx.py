@@ -50,10 +50,18 @@ class Tx:
     """A transaction. Made by the Database for one function; useless after that function returned."""
 
     def __init__(
-        self, conn: sa.Connection, raw: RawConnection, statements: Statements, clock: Clock, ids: Ids, *, writable: bool
+        self,
+        conn: sa.Connection,
+        raw: RawConnection,
+        statements: Statements,
+        clock: Clock,
+        ids: Ids,
+        followers: trail.Followers,
+        *,
+        writable: bool,
     ) -> None:
         self._conn, self._raw, self._statements = conn, raw, statements
-        self._clock, self._ids, self._writable = clock, ids, writable
+        self._clock, self._ids, self._followers, self._writable = clock, ids, followers, writable
         self.callbacks: list[Callable[[], None]] = []
         self.notices: dict[tuple[str, str], None] = {}
         self.records: list[trail.Rows] = []
@@ -173,7 +181,10 @@ class Tx:
         """Put a CloudTrail record on the trail, with what LookupEvents finds it by. It is written at the commit."""
         self._must_write()
         time = trail.record_time(record, self._clock.now()) if time_us is None else time_us
-        self.records.append(trail.rows_of(record, time))
+        trails = self._followers.of(record)
+        self.records.append(trail.rows_of(record, time, trails))
+        if trails and (event := trail.event_of(record, time)) is not None:
+            self.emit(event)
 
     def write_records(self, records: Sequence[trail.Rows]) -> None:
         """Write records of this transaction, or of all that commit together with it."""

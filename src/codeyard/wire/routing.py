@@ -25,13 +25,19 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)(?:&|$)")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
+# What SNS puts into messages as links: whoever was sent one follows it, unsigned. Each with the member that names its
+# topic or subscription.
+_LINKS = {"ConfirmSubscription": "TopicArn", "Unsubscribe": "SubscriptionArn"}
+_SNS_ARN = re.compile(r"arn:aws:sns:([a-z]{2}(?:-[a-z]+)+-\d):(\d{12}):.+")
+
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Route(NamedTuple):
     """Where a request goes; `operation` is None where the service has no such operation (or the body must say).
 
-    `labels` are the decoded labels of the path, a virtual host's bucket included.
+    `labels` are the decoded labels of the path, a virtual host's bucket included. `account` is there where nobody
+    need sign: the account that owns what the link in a message is about.
     """
 
     service: str
@@ -41,6 +47,7 @@ class Route(NamedTuple):
     labels: Mapping[str, str] = _NONE
     method: str = "POST"
     path: str = "/"
+    account: str = ""
 
 
 _Found = tuple[str, str | None, Protocol, Mapping[str, str]]
@@ -59,11 +66,15 @@ class Router:
     def route(self, head: Head) -> Route:
         """The route of a request; never raises."""
         scope = scope_of(head)
+        if scope is None and "Action=" in head.query and (link := self._link(head)) is not None:
+            return link
         host = self._known_host(head) if scope is None else None
         if scope is not None:
             service, region = self._models.names.get(scope[1], scope[1]), scope[0]
         elif host is not None:
             service, region = host[0], host[1] or self._region
+        elif _bears_token(head):
+            service, region = "sts", self._region
         else:
             service, region = "", self._region
         name, operation, protocol, labels = self._dispatch(head, service)
@@ -83,6 +94,18 @@ class Router:
     def bucket_of_host(self, head: Head) -> str | None:
         """The bucket that the host names, if it names one."""
         return self._virtual_bucket(head)
+
+    def _link(self, head: Head) -> Route | None:
+        """The route of an unsigned link out of a message, if the request is one."""
+        if head.method != "GET" or head.path != "/" or (self._known_host(head) or ("sns",))[0] != "sns":
+            return None
+        asked = dict(query_pairs(head.query))
+        name = asked.get("Action", "")
+        if name not in _LINKS or not self._knows("sns", name):
+            return None
+        arn = _SNS_ARN.fullmatch(asked.get(_LINKS[name], ""))
+        region, account = (arn[1], arn[2]) if arn else (self._region, "")
+        return Route("sns", name, "query", region, _NONE, head.method, head.path, account)
 
     def _dispatch(self, head: Head, service: str) -> _Found:
         target = head.headers.get("x-amz-target")
@@ -189,6 +212,14 @@ def scope_of(head: Head) -> tuple[str, str] | None:
         parts = dict(query_pairs(head.query)).get("X-Amz-Credential", "").split("/")
         return (parts[-3], parts[-2]) if len(parts) >= 5 else None
     return None
+
+
+def _bears_token(head: Head) -> bool:
+    """Whether an unsigned request may be one of STS's that carry a token: a form to `/`, or its link."""
+    if head.path != "/":
+        return False
+    form = head.method == "POST" and head.content_type.startswith("application/x-www-form-urlencoded")
+    return form or "Action=AssumeRoleWith" in head.query
 
 
 def _guess(head: Head) -> Protocol:

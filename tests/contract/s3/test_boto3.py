@@ -193,6 +193,67 @@ def test_a_user_gets_only_the_prefix_that_the_policy_names(module_yard: TestYard
         assert code(error) == ("AccessDenied", 403)
 
 
+def test_each_key_of_a_deletion_is_judged_for_itself(module_yard: TestYard, s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    versions = {key: s3.put_object(Bucket=bucket, Key=key, Body=b"1")["VersionId"] for key in ("mine/a", "theirs/a")}
+    statements = [
+        {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{bucket}/mine/*"},
+        {"Effect": "Allow", "Action": "s3:DeleteObjectVersion", "Resource": f"arn:aws:s3:::{bucket}/theirs/*"},
+    ]
+    user = module_yard.client("s3", keys=module_yard.user(f"u{uuid4().hex[:8]}", statements))
+    named = [{"Key": key} for key in versions] + [{"Key": k, "VersionId": v} for k, v in versions.items()]
+
+    answer = user.delete_objects(Bucket=bucket, Delete={"Objects": named})
+    assert [(one["Key"], one.get("VersionId")) for one in answer["Deleted"]] == [
+        ("mine/a", None),
+        ("theirs/a", versions["theirs/a"]),
+    ]
+    assert [(one["Key"], one.get("VersionId"), one["Code"]) for one in answer["Errors"]] == [
+        ("theirs/a", None, "AccessDenied"),
+        ("mine/a", versions["mine/a"], "AccessDenied"),
+    ]
+    left = s3.list_object_versions(Bucket=bucket)
+    assert [(one["Key"], one["VersionId"]) for one in left["Versions"]] == [("mine/a", versions["mine/a"])]
+    assert [one["Key"] for one in left["DeleteMarkers"]] == ["mine/a"]
+
+
+def test_who_may_delete_nothing_is_refused_key_by_key_and_learns_of_no_bucket(
+    module_yard: TestYard, s3: Any, bucket: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    stranger = module_yard.client("s3", keys=module_yard.user(f"u{uuid4().hex[:8]}"))
+    for name in (bucket, f"{bucket}-none"):
+        answer = stranger.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "k"}], "Quiet": True})
+        assert [(one["Key"], one["Code"]) for one in answer["Errors"]] == [("k", "AccessDenied")]
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"1"
+    form = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    unsigned = urllib.request.Request(f"{module_yard.endpoint}/{bucket}?delete", data=form, method="POST")
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(unsigned)
+    assert error.value.code == 403
+
+
+def test_only_who_may_list_a_bucket_learns_that_a_key_is_missing(module_yard: TestYard, s3: Any, bucket: str) -> None:
+    everything = {"Effect": "Allow", "Action": ["s3:*Object*"], "Resource": f"arn:aws:s3:::{bucket}/*"}
+    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    blind = module_yard.client("s3", keys=module_yard.user(f"u{uuid4().hex[:8]}", [everything]))
+    seeing = module_yard.client("s3", keys=module_yard.user(f"u{uuid4().hex[:8]}", [everything, listing]))
+    asked = {"Bucket": bucket, "Key": "none"}
+    for call, told, missing in (
+        ("get_object", {}, "NoSuchKey"),
+        ("head_object", {}, "404"),
+        ("get_object_tagging", {}, "NoSuchKey"),
+        ("get_object_attributes", {"ObjectAttributes": ["ETag"]}, "NoSuchKey"),
+        ("copy_object", {"Key": "copy", "CopySource": f"{bucket}/none"}, "NoSuchKey"),
+    ):
+        with pytest.raises(ClientError) as error:
+            getattr(blind, call)(**asked | told)
+        assert code(error) == ("403" if call == "head_object" else "AccessDenied", 403)
+        with pytest.raises(ClientError) as error:
+            getattr(seeing, call)(**asked | told)
+        assert code(error) == (missing, 404)
+
+
 def test_virtual_host_style_reaches_the_same_bucket(module_yard: TestYard, s3: Any, bucket: str) -> None:
     port = module_yard.endpoint.rpartition(":")[2]
     s3.put_object(Bucket=bucket, Key="v", Body=b"virtual")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import npm
 from tests.support.yard import TestYard
 
 SOURCES = Path(__file__).resolve().parents[1] / "js"
@@ -20,18 +19,8 @@ SOURCES = Path(__file__).resolve().parents[1] / "js"
 
 @pytest.fixture(scope="module")
 def packages() -> Path:
-    """The installed packages, kept beside this environment by the lock's hash."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    lock = (SOURCES / "package-lock.json").read_bytes()
-    folder = Path(sys.prefix) / "js" / hashlib.sha256(lock).hexdigest()[:16]
-    if not (folder / "done").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCES / name, folder / name)
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True, timeout=110)
-        (folder / "done").touch()
-    return folder
+    """The SDK's packages."""
+    return npm.packages(SOURCES)
 
 
 def _run(yard: TestYard, packages: Path) -> Any:

@@ -61,7 +61,7 @@ class Gateway:
 class Identity:
     """One user, one password."""
 
-    def console_login(self, account: str, user_name: str, password: str) -> Principal | None:
+    def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
         return ADA if (account, user_name, password) == (ADA.account, "ada", "right") else None
 
 
@@ -91,6 +91,9 @@ class Browser:
     gateway: Gateway = field(default_factory=Gateway)
     notifications: Notifications = field(default_factory=Notifications)
     cookies: dict[str, str] = field(default_factory=dict)
+    host: str = HOST
+    root: str = ""
+    scheme: str = "http"
 
     def __post_init__(self) -> None:
         changes = Changes(self.notifications, ("outbox",))
@@ -101,14 +104,15 @@ class Browser:
             changes,
             region="us-east-1",
             account=ADA.account,
-            url=f"http://{HOST}",
+            url=f"{self.scheme}://{self.host}{self.root}",
         )
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.send("GET", path, headers)
 
     def post(self, path: str, form: Mapping[str, str], **headers: str) -> Answer:
-        given = {"content-type": "application/x-www-form-urlencoded", "origin": f"http://{HOST}"} | headers
+        origin = f"{self.scheme}://{self.host}"
+        given = {"content-type": "application/x-www-form-urlencoded", "origin": origin} | headers
         return self.send("POST", path, given, urlencode(form).encode())
 
     def sign_in(self, password: str = "right", **form: str) -> Answer:
@@ -130,16 +134,16 @@ class Browser:
 
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         place, _, query = path.partition("?")
-        sent = {"host": HOST, "cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        sent = {"host": self.host, "cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         scope = {
             "type": "http",
             "method": method,
-            "scheme": "http",
-            "path": place,
-            "raw_path": place.encode(),
+            "scheme": self.scheme,
+            "path": self.root + place,
+            "raw_path": (self.root + place).encode(),
             "query_string": query.encode(),
-            "root_path": "",
+            "root_path": self.root,
             "headers": [(k.encode(), v.encode()) for k, v in sent.items() if v],
             "client": ("127.0.0.1", 5),
             "server": ("127.0.0.1", 4566),

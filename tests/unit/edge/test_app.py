@@ -43,14 +43,16 @@ def front(seen: list[str]) -> Front:
         admin=door("admin", seen),
         console=door("console", seen),
         console_hosts=frozenset({"console.localhost"}),
+        public_host="code.example.com",
     )
 
 
 def ask(app: Front, path: str, *, method: str = "GET", host: str = "localhost:1", **more: Any) -> Sent:
     """One request's answer."""
-    scope = {"type": "http", "path": path, "method": method, "headers": [(b"host", host.encode())], **more}
+    headers = [(b"host", host.encode()), *more.pop("headers", [])]
+    scope = {"type": "http", "scheme": "http", "path": path, "method": method, "query_string": b"", "headers": headers}
     sent = Sent()
-    asyncio.run(app({"client": ("10.0.0.1", 5), "state": {}, **scope}, nothing, sent))
+    asyncio.run(app({"client": ("10.0.0.1", 5), "state": {}, **scope, **more}, nothing, sent))
     return sent
 
 
@@ -64,16 +66,29 @@ def ask(app: Front, path: str, *, method: str = "GET", host: str = "localhost:1"
         ("/", {"host": "console.localhost:4599"}, "console"),
         ("/", {"host": "CONSOLE.localhost"}, "console"),
         ("/v1/repos/app/info/refs", {"host": "console.localhost"}, "console"),
+        ("/console/", {}, "aws"),
+        ("/console/", {"scheme": "https"}, "console"),
+        ("/console/builds/b:1", {"scheme": "https", "host": "10.0.0.5:4599"}, "console"),
+        ("/console/", {"host": "code.example.com"}, "console"),
+        ("/console", {"scheme": "https", "headers": [(b"authorization", b"AWS4-HMAC-SHA256 x")]}, "aws"),
+        ("/console/key", {"scheme": "https", "query_string": b"X-Amz-Signature=1"}, "aws"),
+        ("/consoles/key", {"scheme": "https"}, "aws"),
+        ("/key", {"scheme": "https", "host": "console.s3.localhost"}, "aws"),
         ("/account", {"method": "POST"}, "aws"),
         ("/account", {"method": "POST", "client": None}, "aws"),
         ("/account", {"method": "POST", "client": None, "state": {"admin": True}}, "admin"),
-        ("/", {"headers": []}, "aws"),
+        ("/", {"host": ""}, "aws"),
     ],
 )
 def test_the_doors_are_tried_in_their_order(path: str, more: dict[str, Any], expected: str) -> None:
     seen: list[str] = []
     ask(front(seen), path, **more)
     assert seen == [expected]
+
+
+def test_the_console_without_its_last_slash_is_sent_on() -> None:
+    sent = ask(front([]), "/console", scheme="https")
+    assert (sent.status, dict(sent[0]["headers"])[b"location"]) == (308, b"/console/")
 
 
 def test_it_is_alive_at_once_and_ready_when_it_serves() -> None:

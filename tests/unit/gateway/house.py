@@ -54,6 +54,7 @@ class Store:
 class Verdict:
     allowed: bool
     message: str = ""
+    encoded: str = ""
 
 
 class Door:

@@ -36,13 +36,17 @@ class Builds:
         self.config.write_text(json.dumps(found))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *flags: str) -> subprocess.Popen[bytes]:
-        """Start the runner."""
+    def start(self, *flags: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start the runner, with more in its environment."""
         script = "import sys; from pathlib import Path; from codeyard.runner.main import run; "
         script += "run(Path(sys.argv[1]), flags=dict.fromkeys(sys.argv[2:], True))"
         log = (self._folder / "runner.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", script, str(self.config), *flags], stderr=log, stdout=log, start_new_session=True
+            [sys.executable, "-c", script, str(self.config), *flags],
+            stderr=log,
+            stdout=log,
+            start_new_session=True,
+            env={**os.environ, **environment},
         )
         return self._process
 
@@ -113,10 +117,10 @@ class Builds:
 
 
 @contextmanager
-def builds(yard: TestYard, folder: Path, *flags: str) -> Iterator[Builds]:
+def builds(yard: TestYard, folder: Path, *flags: str, **environment: str) -> Iterator[Builds]:
     """A runner for the time of a test."""
     world = Builds(yard, folder)
-    world.start(*flags)
+    world.start(*flags, **environment)
     try:
         yield world
     finally:

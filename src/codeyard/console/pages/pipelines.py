@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from starlette.responses import Response
@@ -153,4 +154,6 @@ async def _row(visit: Visit, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _back(visit: Visit) -> Response:
-    return go(f"/pipelines/{visit.path('name')}")
+    """The pipeline's page again, at the stage that the form belongs to."""
+    at = visit.form.get("at", "")
+    return go(f"/pipelines/{visit.path('name')}", at if re.fullmatch(r"stage-[0-9]{1,3}", at) else "")

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from codeyard.console.record import sign_in
 from codeyard.console.sessions import Attempts
-from codeyard.console.web import Site, cookie, cookie_name, from_here, origin_of, read_form
+from codeyard.console.web import Site, cookie, cookie_name, from_here, origin_of, read_form, root_of
 from codeyard.contract import Principal
 from codeyard.gateway.ports import Identity
 
@@ -36,7 +36,7 @@ class SignIn:
         onward = request.query_params.get("next", "/")
         if self._site.sessions.find(cookie(request)) is not None:
             return RedirectResponse(our_page(onward), 303)
-        return self._form("", onward=onward)
+        return self._form(request, "", onward=onward)
 
     async def enter(self, request: Request) -> Response:
         """Check account, user and password."""
@@ -44,32 +44,33 @@ class SignIn:
         account, user = form.get("account", "")[:_LONGEST], form.get("user", "")[:_LONGEST]
         onward = form.get("next", "/")
         if not from_here(request):
-            return self._form(_ELSEWHERE, 403, account=account, user=user)
+            return self._form(request, _ELSEWHERE, 403, account=account, user=user)
         name = f"{account}/{user}"
         if not self._attempts.may_try(name):
-            return self._form(_WAIT, 429, account=account, user=user, onward=onward)
+            return self._form(request, _WAIT, 429, account=account, user=user, onward=onward)
         password = form.get("password", "")[:_LONGEST]
-        principal = await self._slowly(partial(self._identity.console_login, account, user, password))
+        code = form.get("code", "").strip()[:_LONGEST]
+        principal = await self._slowly(partial(self._identity.console_login, account, user, password, code))
         await self._slowly(partial(self._note, request, principal, account, "password"))
         if principal is None:
             self._attempts.wrong(name)
-            return self._form(_WRONG, 403, account=account, user=user, onward=onward)
+            return self._form(request, _WRONG, 403, account=account, user=user, onward=onward)
         self._attempts.right(name)
         return self._welcome(request, principal, onward)
 
     async def once(self, request: Request) -> Response:
         """Ask for a click: a link that a scanner opens must not be used up by it."""
         token = request.query_params.get("token", "")
-        return self._site.render("once.html", session=None, path="", token=token)
+        return self._site.render("once.html", session=None, root=root_of(request), path="", token=token)
 
     async def redeem(self, request: Request) -> Response:
         """Use a one-time link."""
         form = await read_form(request)
         if not from_here(request):
-            return self._form(_ELSEWHERE, 403)
+            return self._form(request, _ELSEWHERE, 403)
         principal = self._site.sessions.redeem(form.get("token", ""))
         if principal is None:
-            return self._form(_OLD, 403)
+            return self._form(request, _OLD, 403)
         await self._slowly(partial(self._note, request, principal, principal.account, "one-time link"))
         return self._welcome(request, principal, "/")
 
@@ -78,7 +79,7 @@ class SignIn:
         if from_here(request):
             self._site.sessions.end(cookie(request))
         answer = RedirectResponse("/signin", 303)
-        answer.delete_cookie(cookie_name(request), httponly=True, samesite="strict")
+        answer.delete_cookie(cookie_name(request), path=root_of(request) or "/", httponly=True, samesite="strict")
         return answer
 
     async def _slowly(self, work: partial[Principal | None] | partial[None]) -> Principal | None:
@@ -95,7 +96,7 @@ class SignIn:
             principal.account if principal else known,
             origin_of(request),
             self._site.region,
-            page=f"{request.url.scheme}://{request.url.netloc}/",
+            page=f"{request.url.scheme}://{request.url.netloc}{root_of(request)}/",
             by=by,
             event_id=gateway.ids.uuid(),
             time_us=gateway.clock.now(),
@@ -103,16 +104,17 @@ class SignIn:
         gateway.auditor.now(record)
 
     def _form(
-        self, problem: str, status: int = 200, *, account: str = "", user: str = "", onward: str = "/"
+        self, request: Request, problem: str, status: int = 200, *, account: str = "", user: str = "", onward: str = "/"
     ) -> Response:
         values = {"problem": problem, "account": account or self._site.account, "user": user, "onward": onward}
-        return self._site.render("signin.html", status, session=None, path="", **values)
+        return self._site.render("signin.html", status, session=None, root=root_of(request), path="", **values)
 
     def _welcome(self, request: Request, principal: Principal, onward: str) -> Response:
         self._site.sessions.end(cookie(request))
         answer = RedirectResponse(our_page(onward), 303)
         secret, secure = self._site.sessions.open(principal), request.url.scheme == "https"
-        answer.set_cookie(cookie_name(request), secret, httponly=True, samesite="strict", secure=secure)
+        name, path = cookie_name(request), root_of(request) or "/"
+        answer.set_cookie(name, secret, path=path, httponly=True, samesite="strict", secure=secure)
         return answer
 
 

@@ -1,10 +1,17 @@
 // Live parts and keys. Every page reads and works without this file.
 "use strict";
 
-// g then p/b/r/d/t goes to an area, as the links' titles say.
+// g then p/b/r/d/t goes to an area, as the links' titles say. Who speaks to the machine can turn the keys off.
 let going = false;
+const keys = document.getElementById("keys");
+if (keys) {
+  keys.closest("footer").hidden = false;
+  keys.checked = localStorage.getItem("keys") !== "off";
+  keys.addEventListener("change", () => localStorage.setItem("keys", keys.checked ? "on" : "off"));
+}
 document.addEventListener("keydown", (press) => {
-  if (press.target.closest("input, select, textarea") || press.ctrlKey || press.metaKey || press.altKey) return;
+  if (!keys?.checked || press.ctrlKey || press.metaKey || press.altKey) return;
+  if (press.target.closest("input:not([type=checkbox]), select, textarea")) return;
   if (going) document.querySelector(`.top [data-key="${CSS.escape(press.key)}"]`)?.click();
   going = press.key === "g";
 });
@@ -21,6 +28,9 @@ function replace(part, html) {
   if (again) {
     again.focus({ preventScroll: true });
     if (caret != null) again.setSelectionRange(caret, caret);
+  } else if (active) { // what had the focus is gone: it stays in this part, not at the top of the page
+    part.tabIndex = -1;
+    part.focus({ preventScroll: true });
   }
   const news = said(part).filter((one) => !before.includes(one));
   if (news.length) document.getElementById("news").textContent = news.join(". ");

@@ -44,8 +44,9 @@ def build_record(
     resources: Sequence[str],
     additional: Mapping[str, Any],
     shapes: tuple[Any, Any] | None,
+    data: bool = False,
 ) -> dict[str, Any]:
-    """The CloudTrail record of a call, fit for JSON."""
+    """The CloudTrail record of a call, fit for JSON; `data`: of a data event."""
     input_shape, output_shape = shapes or (None, None)
     record: dict[str, Any] = {
         "eventVersion": "1.11",
@@ -70,9 +71,9 @@ def build_record(
         record["resources"] = [_resource(arn, account) for arn in dict.fromkeys(resources)]
     record |= {
         "eventType": "AwsApiCall",
-        "managementEvent": True,
+        "managementEvent": not data,
         "recipientAccountId": account,
-        "eventCategory": "Management",
+        "eventCategory": "Data" if data else "Management",
     }
     if origin.secure and origin is not INTERNAL:
         record["tlsDetails"] = {"clientProvidedHostHeader": urlsplit(origin.endpoint).netloc}
@@ -85,6 +86,13 @@ def identity(principal: Principal) -> dict[str, Any]:
         return {"type": "AWSService", "invokedBy": principal.name}
     if principal.kind == "anonymous":
         return {"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}
+    if principal.kind == "webidentity":
+        return {
+            "type": "WebIdentityUser",
+            "principalId": principal.principal_id,
+            "userName": principal.name,
+            "identityProvider": principal.arn,
+        }
     kinds = {"root": "Root", "user": "IAMUser", "role": "AssumedRole", "federated": "FederatedUser"}
     found: dict[str, Any] = {
         "type": kinds[principal.kind],

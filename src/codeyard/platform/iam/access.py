@@ -4,17 +4,17 @@ goes by the plain path, so that a stranger learns nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from codeyard.contract import Access, Check, Params, Scope, anywhere, request_tags, text
 from codeyard.engine import Kit
 from codeyard.platform.iam import model
-from codeyard.platform.iam.model import AccessKey, Tags
+from codeyard.platform.iam.access_more import Keys, more_access, resource_tags
+from codeyard.platform.iam.model import AccessKey
 from codeyard.platform.iam.store import entities, keys, policies
 from codeyard.storage import Tx
 
-Keys = dict[str, str | Sequence[str]]
 Found = tuple[str, Keys]
 _BOUNDED = frozenset(
     f"{verb}{kind}{what}"
@@ -35,7 +35,9 @@ _USER = (
     "CreateServiceSpecificCredential ResetServiceSpecificCredential ListServiceSpecificCredentials "
     "UpdateServiceSpecificCredential DeleteServiceSpecificCredential UploadSSHPublicKey GetSSHPublicKey "
     "ListSSHPublicKeys UpdateSSHPublicKey DeleteSSHPublicKey CreateLoginProfile GetLoginProfile UpdateLoginProfile "
-    "DeleteLoginProfile ChangePassword TagUser UntagUser ListUserTags"
+    "DeleteLoginProfile ChangePassword TagUser UntagUser ListUserTags EnableMFADevice ResyncMFADevice "
+    "DeactivateMFADevice ListMFADevices GetMFADevice UploadSigningCertificate ListSigningCertificates "
+    "UpdateSigningCertificate DeleteSigningCertificate"
 )
 _GROUP = (
     "GetGroup UpdateGroup DeleteGroup AddUserToGroup RemoveUserFromGroup PutGroupPolicy GetGroupPolicy "
@@ -83,6 +85,7 @@ def access_table(kit: Kit) -> Mapping[str, Access]:
     table.update({name: rooms.entry(name, rooms.policy) for name in _POLICY.split()})
     table.update({name: _created(name, *place) for name, place in _CREATED.items()})
     table.update({name: _listed(name, kind) for name, kind in _LISTED.items()})
+    table.update(more_access(kit))
     table["AddRoleToInstanceProfile"] = rooms.add_role
     table["UpdateUser"] = rooms.moved("UpdateUser", "user", "NewUserName", rooms.user)
     table["UpdateGroup"] = rooms.moved("UpdateGroup", "group", "NewGroupName", rooms.group)
@@ -180,14 +183,6 @@ class _Entries:
         if params.get("AllUsers") is True:
             return (Check("iam:ListServiceSpecificCredentials", model.arn("user", scope.account, "/", "*")),)
         return self.entry("ListServiceSpecificCredentials", self.user)(scope, params)
-
-
-def resource_tags(tags: Tags) -> Keys:
-    """The condition keys that a resource's own tags bring."""
-    found: Keys = {}
-    for key, value in tags:
-        found[f"aws:ResourceTag/{key}"] = found[f"iam:ResourceTag/{key}"] = value
-    return found
 
 
 def _entity(kind: str, scope: Scope, name: str, entity: Any) -> Found:

@@ -9,27 +9,41 @@ from functools import lru_cache
 from typing import TypeVar
 
 from codeyard.contract import AwsError, Principal
-from codeyard.platform.iam import model
+from codeyard.platform.iam import linked, model
 from codeyard.platform.iam.managed import AwsManaged
 from codeyard.platform.iam.model import Role, Tags, User
+from codeyard.platform.iam.passwordpolicy import SETTING, PasswordPolicy
 from codeyard.platform.iam.policy import Caller, Document, Identity, PolicySet, Statement, compile_policy, parse
 from codeyard.platform.iam.policy.compile import Rule
 from codeyard.platform.iam.policy.document import Kind
 from codeyard.platform.iam.policy.request import Values
-from codeyard.platform.iam.store import entities, policies
+from codeyard.platform.iam.sessions import SessionPrincipal
+from codeyard.platform.iam.store import entities, policies, settings
+from codeyard.platform.iam.webidentity import WebIdentity
 from codeyard.storage import Database, Tx
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+# The texts of service control policies, level by level from the root down to an account; None where nothing bounds it.
+Guardrails = Callable[[Tx, str], tuple[tuple[str, ...], ...] | None]
 
 _TYPES: Mapping[str, str] = {
     "root": "Account",
     "user": "User",
     "role": "AssumedRole",
     "federated": "FederatedUser",
+    "webidentity": "WebIdentityUser",
     "service": "Service",
     "anonymous": "Anonymous",
 }
+# What AllowUsersToChangePassword gives to every user of an account.
+_OWN_PASSWORD = (
+    "AccountPasswordPolicy",
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:ChangePassword",'
+    '"Resource":"arn:aws:iam::*:user/${aws:username}"},'
+    '{"Effect":"Allow","Action":"iam:GetAccountPasswordPolicy","Resource":"*"}]}',
+)
 _NOTHING = Document("2012-10-17", (Statement("", "Deny", actions=("*",)),))
 
 
@@ -102,8 +116,14 @@ class Bound:
 class Callers:
     """Finds what binds a principal."""
 
-    def __init__(self, db: Database, aws: AwsManaged, compiler: Compiler) -> None:
-        self._db, self._aws, self._compiler = db, aws, compiler
+    def __init__(
+        self,
+        db: Database,
+        aws: AwsManaged,
+        compiler: Compiler,
+        guardrails: Guardrails = lambda tx, account: None,
+    ) -> None:
+        self._db, self._aws, self._compiler, self._guardrails = db, aws, compiler, guardrails
         self._kept = Kept()
         self._nobody = PolicySet()
 
@@ -125,8 +145,16 @@ class Callers:
             self._set(held.documents),
             None if held.boundary is None else self._set([held.boundary]),
             self._session(tx, principal),
+            self._levels(tx, principal),
         )
         return Bound(caller, principal_keys(principal, _tags(principal, held.tags)), entity)
+
+    def _levels(self, tx: Tx, principal: Principal) -> tuple[PolicySet, ...]:
+        """What the principal's organization lets it do, level by level; services' own roles are not bounded."""
+        if principal.kind in ("service", "anonymous", "webidentity") or f":role{linked.PATH}" in principal.role_arn:
+            return ()
+        found = self._guardrails(tx, principal.account)
+        return () if found is None else tuple(self._set(("SCP", text) for text in level) for level in found)
 
     def holdings(self, tx: Tx, entity: User | Role) -> Holdings:
         """Everything that is attached to a user (its groups included) or a role."""
@@ -136,6 +164,8 @@ class Callers:
         found = [(name, document) for _, name, document in policies.inline_policies(tx, owners)]
         arns = sorted({arn for _, arn in policies.attached(tx, owners)})
         found += self.documents(tx, arns)
+        if isinstance(entity, User) and _may_change_password(tx, entity):
+            found.append(_OWN_PASSWORD)
         boundary = self.documents(tx, [entity.boundary]) if entity.boundary else []
         if entity.boundary and not boundary:
             boundary = [(entity.boundary, "")]
@@ -161,6 +191,11 @@ class Callers:
         return self._set([*texts, *self.documents(tx, arns)])
 
 
+def _may_change_password(tx: Tx, user: User) -> bool:
+    policy = settings.get(tx, user.account, SETTING)
+    return policy is not None and PasswordPolicy.of(policy).AllowUsersToChangePassword
+
+
 def entity_of(tx: Tx, principal: Principal) -> User | Role | None:
     """The IAM user or role behind a principal as it stands now; None when it is gone (or made anew since)."""
     if principal.kind == "user":
@@ -168,7 +203,8 @@ def entity_of(tx: Tx, principal: Principal) -> User | Role | None:
             return entities.user_by_id(tx, principal.principal_id)
         return entities.user(tx, principal.account, principal.arn.rpartition("/")[2])
     if principal.kind == "federated":
-        return entities.user(tx, principal.account, principal.role_arn.rpartition("/")[2])
+        issuer = principal.issuer_id if isinstance(principal, SessionPrincipal) else ""
+        return entities.user_by_id(tx, issuer) if issuer else None
     if principal.kind == "role":
         role_id = principal.principal_id.partition(":")[0]
         if role_id:
@@ -199,6 +235,8 @@ def principal_keys(principal: Principal, tags: Tags) -> dict[str, Values]:
         return keys
     if principal.kind == "anonymous":
         return keys
+    if isinstance(principal, WebIdentity):
+        return keys | _claims(principal)
     keys["aws:principalarn"] = principal.role_arn if principal.kind == "role" else principal.arn
     keys["aws:principalaccount"] = principal.account
     keys["aws:userid"] = principal.principal_id or principal.account
@@ -208,17 +246,25 @@ def principal_keys(principal: Principal, tags: Tags) -> dict[str, Values]:
         keys[f"aws:principaltag/{key.lower()}"] = value
     if principal.source_identity:
         keys["aws:sourceidentity"] = principal.source_identity
-    if principal.temporary:
+    if isinstance(principal, SessionPrincipal) and principal.provider:
+        keys["aws:federatedprovider"] = principal.provider
+    if principal.temporary or principal.mfa_at is not None:
         keys.update(_session_keys(principal))
+    return keys
+
+
+def _claims(principal: WebIdentity) -> dict[str, Values]:
+    """What a token says, under its issuer's name."""
+    issuer = principal.issuer.lower()
+    keys: dict[str, Values] = {"aws:federatedprovider": principal.arn, "aws:userid": principal.principal_id}
+    for name, values in principal.claims:
+        keys[f"{issuer}:{name.lower()}"] = values[0] if len(values) == 1 else values
     return keys
 
 
 def _session_keys(principal: Principal) -> dict[str, Values]:
     issued = datetime.datetime.fromtimestamp(principal.issued_at / 1_000_000, datetime.UTC)
-    keys: dict[str, Values] = {
-        "aws:tokenissuetime": issued.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:multifactorauthpresent": "false" if principal.mfa_at is None else "true",
-    }
-    if principal.mfa_at is not None:
-        keys["aws:multifactorauthage"] = str(max(0, (principal.issued_at - principal.mfa_at) // 1_000_000))
+    keys: dict[str, Values] = {"aws:multifactorauthpresent": "false" if principal.mfa_at is None else "true"}
+    if principal.temporary:
+        keys["aws:tokenissuetime"] = issued.strftime("%Y-%m-%dT%H:%M:%SZ")
     return keys

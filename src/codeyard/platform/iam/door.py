@@ -11,16 +11,27 @@ from typing import Any
 
 from codeyard.contract import AwsError, Check, Principal, access_denied, service_principal
 from codeyard.engine import Kit
+from codeyard.outbound import Outbound
 from codeyard.platform.iam import model
-from codeyard.platform.iam.callers import Callers, Compiler, Kept, arn_of, entity_of
+from codeyard.platform.iam.callers import Callers, Compiler, Guardrails, Kept, arn_of, entity_of
+from codeyard.platform.iam.fresh import key_context
+from codeyard.platform.iam.issuers import Issuers
+from codeyard.platform.iam.limits import refuse_beyond_session
 from codeyard.platform.iam.managed import AwsManaged
+from codeyard.platform.iam.messages import Messages
+from codeyard.platform.iam.mfa import Mfa
 from codeyard.platform.iam.model import AccessKey, Role, Tags, User
+from codeyard.platform.iam.outbound import OutboundFederation
+from codeyard.platform.iam.passwordpolicy import SETTING, PasswordPolicy
 from codeyard.platform.iam.passwords import Passwords
 from codeyard.platform.iam.policy import Caller, Decision, Identity, Request, decide, parse
+from codeyard.platform.iam.policy.decide import ALLOWED
 from codeyard.platform.iam.policy.request import Values
 from codeyard.platform.iam.sessions import Session, SessionPrincipal, Sessions
-from codeyard.platform.iam.store import ended, entities, keys, policies
-from codeyard.platform.iam.store.tables import CHANNEL, users
+from codeyard.platform.iam.store import ended, entities, keys, policies, settings
+from codeyard.platform.iam.store.tables import CHANNEL
+from codeyard.platform.iam.touches import Touches
+from codeyard.platform.iam.webidentity import WebIdentities, WebIdentity
 from codeyard.storage import Tx
 
 SECOND = 1_000_000
@@ -30,7 +41,6 @@ _MUST_CHANGE = (
 )
 _SERVICE_SESSION_S = 3600
 _RENEW_BEFORE_S = 300
-_TOUCH_EVERY = 60 * SECOND
 _GIT_KEPT = 60 * SECOND
 _ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:(\d{12}):")
 _ROLE_ARN = re.compile(r"arn:aws:iam::(\d{12}):role(/(?:.+/)?)([\w+=,.@-]{1,64})")
@@ -47,15 +57,19 @@ class Credential:
 class IamDoor:
     """Credentials to principals, principals and checks to decisions. Everything kept is dropped at every change."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, guardrails: Guardrails = lambda tx, account: None) -> None:
         self._kit = kit
         self._aws, self._compiler = AwsManaged(), Compiler()
         self._sessions = Sessions(kit.clock, kit.ids, kit.sealer)
         self._passwords = Passwords(kit.ids)
-        self._callers = Callers(kit.db, self._aws, self._compiler)
+        self.messages, self.outbound = Messages(kit.sealer), OutboundFederation(kit)
+        self.mfa = Mfa(kit.db, kit.clock, kit.sealer)
+        outbound = Outbound(allow_private=kit.settings.allow_private_outbound)
+        self._bearers = WebIdentities(kit.db, kit.clock, Issuers(outbound, kit.clock))
+        self._callers = Callers(kit.db, self._aws, self._compiler, guardrails)
         self._credentials, self._git, self._assumed = Kept(), Kept(1024), Kept(4096)
         self._git_key = kit.ids.bytes(32)
-        self._touched: dict[str, int] = {}
+        self._touches = Touches(kit.db, kit.clock)
         kit.db.subscribe(CHANNEL, lambda message: self._changed())
 
     def _changed(self) -> None:
@@ -121,8 +135,9 @@ class IamDoor:
             return None
         return user_principal(user), now
 
-    def console_login(self, account: str, user_name: str, password: str) -> Principal | None:
-        """The user behind a console password, or None. Who must change it first may do nothing else."""
+    def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
+        """The user behind a console password, or None; who has MFA devices needs a code of one. Whose password must be changed first, or is too old, may do
+        nothing else; under a policy of hard expiry who has an old one is not let in."""
 
         def look(tx: Tx) -> User | None:
             number = entities.account_by_alias(tx, account) or account
@@ -133,9 +148,19 @@ class IamDoor:
         if user is None or not right:
             return None
         user_id, now = user.id, self._kit.clock.now()
+        policy, set_at = self._kit.db.read(lambda tx: _password_facts(tx, user))
+        old = policy.is_expired(set_at, now)
+        if old and policy.HardExpiry:
+            return None
+        principal = self.mfa.admit(user_principal(user), code)
+        if principal is None:
+            return None
         self._kit.db.write(lambda tx: keys.touch_password(tx, user_id, now))
-        principal = user_principal(user)
-        return replace(principal, session_policies=(_MUST_CHANGE,)) if user.password_reset else principal
+        return replace(principal, session_policies=(_MUST_CHANGE,)) if user.password_reset or old else principal
+
+    def bearer(self, operation: str, params: Mapping[str, Any]) -> Principal:
+        """Who brings the token that an operation carries instead of a signature."""
+        return self._bearers.principal(str(params.get("RoleArn", "")), str(params.get("WebIdentityToken", "")))
 
     def user_named(self, account: str, user_name: str) -> Principal | None:
         """An IAM user as a principal, for who needs no password: whoever holds the data folder."""
@@ -150,36 +175,25 @@ class IamDoor:
         """Whether every check holds; the first refusal wins. No checks at all is a refusal."""
         if not checks:
             return Decision(False, f"User: {principal.arn} is not authorized to perform this operation")
+        if keys.get("aws:ViaAWSService") != "true":
+            refuse_beyond_session(principal, checks[0].action)
         bound = self._callers.bound(principal)
-        self._touch(principal, checks[0], keys)
-        decision = Decision(False)
+        own = bound.keys if principal.mfa_at is None else {**bound.keys, **self._mfa_age(principal.mfa_at)}
+        self._touches.touch(principal, checks[0], keys)
         for check in checks:
-            decision = self._decide(bound.caller, check, keys, bound.keys)
+            request = _request(bound.caller, check, keys, own)
+            decision = self._decide(bound.caller, check, request)
             if not decision.allowed:
-                break
-        return decision
+                encoded = self.messages.encode(principal, bound.caller, check, request, decision)
+                return replace(decision, encoded=encoded)
+        return ALLOWED
 
-    def _decide(self, caller: Caller, check: Check, call: Mapping[str, Values], own: Mapping[str, Values]) -> Decision:
-        owner = check.owner or _account_in(check.resource) or caller.identity.account
-        request = Request(check.action, check.resource, call, {"aws:ResourceAccount": owner}, own, check.keys)
+    def _mfa_age(self, since: int) -> dict[str, Values]:
+        return {"aws:multifactorauthage": str(max(0, (self._kit.clock.now() - since) // SECOND))}
+
+    def _decide(self, caller: Caller, check: Check, request: Request) -> Decision:
         policy = self._compiler.resource(check.policy) if check.policy else None
-        return decide(caller, request, check.action, policy, owner)
-
-    def _touch(self, principal: Principal, check: Check, call: Mapping[str, Values]) -> None:
-        """Remember when a key or role was last used, at most once a minute."""
-        used = principal.access_key_id if principal.kind == "user" else principal.principal_id.partition(":")[0]
-        now = self._kit.clock.now()
-        if not used.startswith(("AKIA", "AROA")) or now - self._touched.get(used, -_TOUCH_EVERY) < _TOUCH_EVERY:
-            return
-        if len(self._touched) > 100_000:
-            self._touched.clear()
-        self._touched[used] = now
-        region = str(call.get("aws:RequestedRegion", ""))
-        service = check.action.partition(":")[0]
-        try:
-            self._kit.db.write(lambda tx: _touched(tx, used, now, service, region))
-        except AwsError:  # a busy store: the last use is told later, and nobody is refused for it
-            self._touched.pop(used, None)
+        return decide(caller, request, check.action, policy, _owner(caller, check), granted=check.granted)
 
     # Roles and sessions.
 
@@ -203,6 +217,7 @@ class IamDoor:
         source_identity: str = "",
         invoked_by: str = "",
         duration_s: int = _SERVICE_SESSION_S,
+        provider: str = "",
     ) -> SessionPrincipal:
         """The principal of a role's session that begins now."""
         now = self._kit.clock.now()
@@ -221,6 +236,7 @@ class IamDoor:
             source_identity=source_identity,
             invoked_by=invoked_by,
             transitive=transitive,
+            provider=provider,
         )
 
     def assume_for_service(
@@ -256,10 +272,27 @@ class IamDoor:
             call["aws:SourceArn"] = source_arn
             call["aws:SourceAccount"] = _account_in(source_arn) or (role.account if role is not None else "")
         trust = role.trust if role is not None else None
-        decision = self._decide(caller, Check("sts:AssumeRole", role_arn, policy=trust), call, {})
+        check = Check("sts:AssumeRole", role_arn, policy=trust)
+        decision = self._decide(caller, check, _request(caller, check, call, {}))
         if role is None or not decision.allowed:
             raise access_denied(decision.message, "AccessDenied")
         return self.role_session(role, _clean(name), invoked_by=service)
+
+    def federated_session(
+        self, user: Principal, name: str, *, policies: tuple[str, ...] = (), tags: Tags = ()
+    ) -> SessionPrincipal:
+        """The principal of a federated user; it counts as long as the very user who vouches for it is there."""
+        return SessionPrincipal(
+            "federated",
+            user.account,
+            f"arn:aws:sts::{user.account}:federated-user/{name}",
+            principal_id=f"{user.account}:{name}",
+            name=name,
+            role_arn=user.arn,
+            session_policies=policies,
+            tags=tags,
+            issuer_id=user.principal_id,
+        )
 
     def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
         """Temporary keys for the principal, in the shape of STS's Credentials."""
@@ -273,7 +306,11 @@ class IamDoor:
 
     def transitive_tags(self, principal: Principal) -> tuple[str, ...]:
         """The keys of the session's tags that pass on to the roles it assumes."""
-        return principal.transitive if isinstance(principal, SessionPrincipal) else ()
+        return principal.transitive if isinstance(principal, SessionPrincipal | WebIdentity) else ()
+
+    def audience(self, principal: Principal) -> str:
+        """Whom a web identity's token is for."""
+        return principal.audience if isinstance(principal, WebIdentity) else ""
 
     def check_policy(self, text: str) -> None:
         """Refuse a session policy that is malformed."""
@@ -290,77 +327,16 @@ class IamDoor:
         """The account that an access key id carries."""
         return model.account_of_key(key_id)
 
-    # Accounts.
-
-    def ensure_account(self, account_id: str, alias: str) -> None:
-        """Open an account unless it is there."""
-
-        def open_account(tx: Tx) -> None:
-            if entities.account_alias(tx, account_id) is None:
-                entities.add_account(tx, account_id, alias, tx.now)
-
-        self._kit.db.write(open_account)
-
-    def bootstrap_admin(self, account_id: str) -> tuple[str, str] | None:
-        """Make the IAM user `admin` with AdministratorAccess; its keys, or None when it is there already."""
-        ids, now = self._kit.ids, self._kit.clock.now()
-        user_id, key_id = model.unique_id(ids, "AIDA"), model.access_key_id(ids, "AKIA", account_id)
-        secret = ids.token(40, model.SECRET)
-        sealed = self._kit.sealer.seal(secret.encode("ascii"), key_context(key_id))
-
-        def make(tx: Tx) -> bool:
-            if entities.user(tx, account_id, "admin") is not None:
-                return False
-            entities.insert(tx, users, **new_user(user_id, account_id, "admin", "/", now))
-            policies.attach(tx, user_id, model.arn("policy", "aws", "/", "AdministratorAccess"))
-            keys.add(tx, AccessKey(key_id, user_id, account_id, "Active", sealed, now))
-            return True
-
-        return (key_id, secret) if self._kit.db.write(make) else None
-
-    def renew_admin(self, account_id: str) -> tuple[str, str]:
-        """New keys for the user `admin`, whose first ones nobody knows any more: the oldest key makes room."""
-        ids, now = self._kit.ids, self._kit.clock.now()
-        key_id, secret = model.access_key_id(ids, "AKIA", account_id), ids.token(40, model.SECRET)
-        sealed = self._kit.sealer.seal(secret.encode("ascii"), key_context(key_id))
-
-        def renew(tx: Tx) -> None:
-            user = entities.user(tx, account_id, "admin")
-            assert user is not None
-            held = sorted(keys.of_user(tx, AccessKey, user.id), key=lambda key: key.created)
-            for oldest in held[:1]:
-                keys.delete(tx, AccessKey, oldest.id)
-            keys.add(tx, AccessKey(key_id, user.id, account_id, "Active", sealed, now))
-
-        self._kit.db.write(renew)
-        return key_id, secret
-
 
 def user_principal(user: User, key_id: str = "") -> Principal:
     """An IAM user as a principal."""
     return Principal("user", user.account, arn_of(user), principal_id=user.id, name=user.name, access_key_id=key_id)
 
 
-def key_context(key_id: str) -> str:
-    """What an access key's secret is sealed to."""
-    return f"iam.access-key:{key_id}"
-
-
-def new_user(user_id: str, account: str, name: str, path: str, now: int) -> dict[str, Any]:
-    """The columns of a fresh user."""
-    return {
-        "id": user_id,
-        "account": account,
-        "name": name,
-        "path": path,
-        "created": now,
-        "boundary": "",
-        "tags": (),
-        "password": "",
-        "password_created": 0,
-        "password_reset": 0,
-        "password_used": 0,
-    }
+def _password_facts(tx: Tx, user: User) -> tuple[PasswordPolicy, int]:
+    """The account's password policy, and when the user's password was set."""
+    policy = PasswordPolicy.of(settings.get(tx, user.account, SETTING) or {})
+    return policy, settings.password_set_at(tx, user.id, user.password_created)
 
 
 def _git_user(tx: Tx, user_name: str) -> tuple[str, User | None]:
@@ -370,11 +346,12 @@ def _git_user(tx: Tx, user_name: str) -> tuple[str, User | None]:
     return found.password, entities.user_by_id(tx, found.user_id)
 
 
-def _touched(tx: Tx, used: str, now: int, service: str, region: str) -> None:
-    if used.startswith("AKIA"):
-        keys.touch_key(tx, used, now, service, region)
-    else:
-        keys.touch_role(tx, used, now, region)
+def _owner(caller: Caller, check: Check) -> str:
+    return check.owner or _account_in(check.resource) or caller.identity.account
+
+
+def _request(caller: Caller, check: Check, call: Mapping[str, Values], own: Mapping[str, Values]) -> Request:
+    return Request(check.action, check.resource, call, {"aws:ResourceAccount": _owner(caller, check)}, own, check.keys)
 
 
 def _account_in(arn: str) -> str:

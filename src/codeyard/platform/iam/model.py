@@ -23,6 +23,10 @@ POLICY_VERSIONS = 5
 MANAGED_POLICY_SIZE = 6144
 TRUST_POLICY_SIZE = 2048
 TAGS = 50
+MFA_DEVICES_PER_USER = 8
+SIGNING_CERTIFICATES_PER_USER = 2
+SERVER_CERTIFICATES = 20
+OIDC_PROVIDERS, OIDC_CLIENTS, OIDC_THUMBPRINTS = 100, 100, 5
 USERS, GROUPS, ROLES, POLICIES, INSTANCE_PROFILES = 5000, 300, 1000, 1500, 1000
 INLINE_SIZE: Mapping[str, int] = {"user": 2048, "group": 5120, "role": 10240}
 
@@ -156,6 +160,11 @@ class InstanceProfile:
 def arn(kind: str, account: str, path: str, name: str) -> str:
     """The ARN of a user, group, role, policy or instance-profile."""
     return f"arn:aws:iam::{account}:{kind}{path}{name}"
+
+
+def provider_arn(account: str, url: str) -> str:
+    """The ARN of the OIDC provider of an issuer, which is told without its scheme."""
+    return arn("oidc-provider", account, "/", url)
 
 
 def session_arn(account: str, role_name: str, session_name: str) -> str:

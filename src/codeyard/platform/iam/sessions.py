@@ -18,9 +18,12 @@ _TUPLES = ("session_policies", "transitive")
 
 @dataclass(frozen=True, slots=True)
 class SessionPrincipal(Principal):
-    """A principal with what only STS asks of it: which of its tags pass on when it assumes another role."""
+    """A principal with what only STS asks of it: which of its tags pass on when it assumes another role, the unique id
+    of the user who vouches for a federated one, and the provider whose token a role was assumed with."""
 
     transitive: tuple[str, ...] = ()
+    issuer_id: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

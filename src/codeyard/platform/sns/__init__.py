@@ -7,7 +7,7 @@ from codeyard.engine import Kit
 from codeyard.outbound import Outbound
 from codeyard.platform.sns.access import access
 from codeyard.platform.sns.api import Sns
-from codeyard.platform.sns.delivery import CERTIFICATE_PATH, DELIVER, Delivery
+from codeyard.platform.sns.delivery import CERTIFICATE_PATH, DELIVER, EXPIRE, Delivery
 from codeyard.platform.sns.errors import error_for
 from codeyard.platform.sns.signing import Signing
 
@@ -23,6 +23,7 @@ def part(kit: Kit, outbound: Outbound | None = None) -> Part:
         api=Sns(kit),
         access=access(kit.db, kit.clock),
         errors=error_for,
+        reconcilers={EXPIRE: delivery.expire},
         effects={DELIVER: delivery.deliver},
         on_start=signing.ensure,
     )

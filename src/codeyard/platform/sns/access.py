@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from codeyard.contract import Access, Check, Clock, Params, Scope, anywhere, request_tags, text
+from codeyard.contract import Access, Check, Clock, Params, Principal, Scope, anywhere, request_tags, text
 from codeyard.platform.sns import store
-from codeyard.platform.sns.model import default_policy
+from codeyard.platform.sns.model import Subscription, default_policy
 from codeyard.storage import Database
 
 _ON_TOPIC = {
@@ -86,12 +86,21 @@ def _on_subscription(db: Database, operation: str) -> Access:
         arn = text(params, "SubscriptionArn")
         found: Any = db.read(lambda tx: store.subscription(tx, arn)) if arn else None
         topic = arn.rpartition(":")[0] if found is None else found.topic_arn
-        if operation == "Unsubscribe" and found is not None and not found.needs_authentication:
-            return (Check(action, topic, {}, _open_to_all(action, topic)),)
+        if operation == "Unsubscribe" and found is not None:
+            return (_ending(scope.principal, found, topic, _policy(db, topic)[1]),)
         policy, keys = _policy(db, topic)
         return (Check(action, topic or "*", keys, policy),)
 
     return checks
+
+
+def _ending(principal: Principal, found: Subscription, topic: str, keys: dict[str, str | list[str]]) -> Check:
+    """Ending a subscription: whoever has its ARN may, unless it needs authentication; then the topic's account and
+    the subscription's may, and no policy opens it to others."""
+    action = "sns:Unsubscribe"
+    if not found.needs_authentication:
+        return Check(action, topic, {}, _open_to_all(action, topic))
+    return Check(action, topic, keys, owner=found.owner if principal.account == found.owner else "")
 
 
 def _confirm(db: Database, clock: Clock) -> Access:

@@ -17,6 +17,7 @@ from codeyard.platform.sns.signing import Signing
 
 log = logging.getLogger(__name__)
 DELIVER = "sns.deliver"
+EXPIRE = "sns.expire"
 CERTIFICATE_PATH = "/sns/SimpleNotificationService.pem"
 
 
@@ -36,6 +37,17 @@ class Delivery:
         raw = payload["type"] == "Notification" and subscription.attributes.get("RawMessageDelivery") == "true"
         body = payload["message"] if raw else json.dumps(self._envelope(topic, subscription, payload), indent=2)
         self._post(subscription, body.encode(), _headers(topic, subscription, payload, raw=raw))
+
+    def expire(self, subscription_arn: str) -> None:
+        """The reconciler: drop a subscription that nobody confirmed while its token counted."""
+        now = self._kit.clock.now()
+
+        def drop(tx: Any) -> None:
+            found = store.subscription(tx, subscription_arn)
+            if found is not None and not found.confirmed and found.token_until <= now:
+                store.delete_subscription(tx, subscription_arn)
+
+        self._kit.db.write(drop)
 
     def _post(self, subscription: Subscription, body: bytes, headers: Mapping[str, str]) -> None:
         try:
@@ -90,6 +102,14 @@ def confirmation_text(topic_arn: str) -> str:
     )
 
 
+def cancellation_text(subscription_arn: str) -> str:
+    """What the last message of an ended subscription says."""
+    return (
+        f"You have chosen to deactivate subscription {subscription_arn}.\n"
+        "To cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
+    )
+
+
 def _both(tx: Any, subscription_arn: str) -> tuple[Topic | None, Subscription | None]:
     subscription = store.subscription(tx, subscription_arn)
     return (store.topic(tx, subscription.topic_arn) if subscription else None), subscription
@@ -103,6 +123,6 @@ def _headers(topic: Topic, subscription: Subscription, payload: Mapping[str, Any
         "Content-Type": "text/plain; charset=UTF-8",
         "User-Agent": "Amazon Simple Notification Service Agent",
     }
-    if payload["type"] == "Notification":
+    if payload["type"] != "SubscriptionConfirmation":
         headers["x-amz-sns-subscription-arn"] = subscription.arn
     return {**headers, "x-amz-sns-rawdelivery": "true"} if raw else headers

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, Principal, access_denied, not_implemented
 from codeyard.engine import Kit
+from codeyard.formats.moments import whole_second
 from codeyard.platform.sts import model
 from codeyard.platform.sts.errors import validation
 from codeyard.platform.sts.model import Door
@@ -26,6 +28,8 @@ class Sts:
 
     def get_access_key_info(self, ctx: Context, req: Params) -> Answer:
         """The account that an access key id carries."""
+        if ctx.principal.temporary and ctx.principal.kind != "role":
+            raise access_denied("Cannot call GetAccessKeyInfo with session credentials", "AccessDenied")
         account = self._door.account_of_key(req["AccessKeyId"])
         if account is None:
             raise validation("The access key ID is not valid.")
@@ -33,7 +37,8 @@ class Sts:
 
     def assume_role(self, ctx: Context, req: Params) -> Answer:
         """Temporary credentials of a role; its trust policy was checked at the door."""
-        _refuse_unbuilt(req, "AssumeRole")
+        if req.get("ProvidedContexts"):
+            raise not_implemented("sts", "AssumeRole with ProvidedContexts")
         who, role = ctx.principal, self._door.role(req["RoleArn"])
         if who.kind == "root":
             raise access_denied("Roles may not be assumed by root accounts.", "AccessDenied")
@@ -43,6 +48,7 @@ class Sts:
         tags, transitive = self._tags(who, req)
         policies = self._policies(req, role.account)
         source = _source_identity(who, req)
+        self._mfa(who, req)
         session = self._door.role_session(
             role,
             req["RoleSessionName"],
@@ -64,13 +70,67 @@ class Sts:
 
     def get_session_token(self, ctx: Context, req: Params) -> Answer:
         """Temporary credentials of the calling user; 12 hours unless said otherwise."""
-        _refuse_unbuilt(req, "GetSessionToken")
         who = ctx.principal
         if who.temporary or who.kind not in ("user", "root"):
             raise access_denied("Cannot call GetSessionToken with session credentials", "AccessDenied")
         asked = req.get("DurationSeconds") or model.SESSION_TOKEN_S
         seconds = min(int(asked), model.ROOT_SESSION_S) if who.kind == "root" else int(asked)
-        return {"Credentials": self._door.session_credentials(who, seconds)}
+        proven = self._mfa(who, req)
+        return {"Credentials": self._door.session_credentials(replace(who, mfa_at=proven), seconds)}
+
+    def assume_role_with_web_identity(self, ctx: Context, req: Params) -> Answer:
+        """Temporary credentials of a role for the bearer of an OIDC provider's token, which was proven at the door."""
+        who, role = ctx.principal, self._door.role(req["RoleArn"])
+        if role is None:
+            raise access_denied("Not authorized to perform sts:AssumeRoleWithWebIdentity", "AccessDenied")
+        seconds = model.duration(req.get("DurationSeconds"), role.max_session, chained=False)
+        tags, policies = model.session_tags((), who.tags), self._policies(req, role.account)
+        session = self._door.role_session(
+            role,
+            req["RoleSessionName"],
+            policies=policies,
+            tags=tags,
+            transitive=self._door.transitive_tags(who),
+            source_identity=who.source_identity,
+            duration_s=seconds,
+            provider=who.arn,
+        )
+        answer: Answer = {
+            "Credentials": self._door.session_credentials(session, seconds),
+            "SubjectFromWebIdentityToken": who.name,
+            "AssumedRoleUser": {"AssumedRoleId": session.principal_id, "Arn": session.arn},
+            "Provider": who.arn,
+            "Audience": self._door.audience(who),
+        }
+        if policies or tags:
+            answer["PackedPolicySize"] = _packed(req, policies, tags)
+        if who.source_identity:
+            answer["SourceIdentity"] = who.source_identity
+        return answer
+
+    def decode_authorization_message(self, ctx: Context, req: Params) -> Answer:
+        """What a refusal of the account was about, with every reason."""
+        found = self._door.messages.decode(req["EncodedMessage"], ctx.account)
+        if found is None:
+            raise AwsError("InvalidAuthorizationMessageException", "Message is not valid")
+        return {"DecodedMessage": found}
+
+    def get_web_identity_token(self, ctx: Context, req: Params) -> Answer:
+        """A token that proves the caller to services outside, by the account's own issuer."""
+        algorithm, who = req["SigningAlgorithm"], ctx.principal
+        if algorithm not in ("RS256", "ES384"):
+            raise validation(f"SigningAlgorithm {algorithm} is not one of RS256, ES384.")
+        setting = self._door.outbound.setting(ctx.account)
+        if setting is None:
+            message = "Outbound web identity federation is not enabled for the account."
+            raise AwsError("OutboundWebIdentityFederationDisabledException", message)
+        ends = ctx.now // 1_000_000 + int(req.get("DurationSeconds") or model.WEB_TOKEN_S)
+        if who.expires_at is not None and ends > who.expires_at // 1_000_000:
+            message = "The requested token duration would extend the session beyond its original expiration time."
+            raise AwsError("SessionDurationEscalationException", message)
+        told = model.token_claims(ctx, who, req) | {"iss": self._door.outbound.issuer(setting), "exp": ends}
+        token = self._door.outbound.sign(setting, algorithm, told | {"jti": self._kit.ids.uuid()})
+        return {"WebIdentityToken": token, "Expiration": whole_second(ends * 1_000_000)}
 
     def get_federation_token(self, ctx: Context, req: Params) -> Answer:
         """Temporary credentials of a federated user: what the calling user may, as far as the policies passed allow."""
@@ -78,23 +138,18 @@ class Sts:
         if who.temporary or who.kind != "user":
             raise access_denied("Cannot call GetFederationToken with session credentials", "AccessDenied")
         tags, policies = model.session_tags((), model.listed_tags(req)), self._policies(req, who.account)
-        federated_id = f"{who.account}:{req['Name']}"
-        session = Principal(
-            "federated",
-            who.account,
-            f"arn:aws:sts::{who.account}:federated-user/{req['Name']}",
-            principal_id=federated_id,
-            name=req["Name"],
-            role_arn=who.arn,
-            session_policies=policies,
-            tags=tags,
-        )
+        session = self._door.federated_session(who, req["Name"], policies=policies, tags=tags)
         seconds = int(req.get("DurationSeconds") or model.SESSION_TOKEN_S)
         return {
             "Credentials": self._door.session_credentials(session, seconds),
-            "FederatedUser": {"FederatedUserId": federated_id, "Arn": session.arn},
+            "FederatedUser": {"FederatedUserId": session.principal_id, "Arn": session.arn},
             "PackedPolicySize": _packed(req, policies, tags),
         }
+
+    def _mfa(self, who: Principal, req: Params) -> int | None:
+        """Spend the code of the request, if it has one: when that was."""
+        serial, code = req.get("SerialNumber") or "", req.get("TokenCode") or ""
+        return self._door.mfa.spend(who, serial, code) if serial or code else None
 
     def _policies(self, req: Params, account: str) -> tuple[str, ...]:
         passed = model.passed_policies(req)
@@ -130,12 +185,6 @@ def _source_identity(who: Principal, req: Params) -> str:
 
 def _packed(req: Params, policies: tuple[str, ...], tags: model.Tags) -> int:
     return model.packed_size(req.get("Policy") or "", [one for one in policies if one.startswith("arn:")], tags)
-
-
-def _refuse_unbuilt(req: Params, operation: str) -> None:
-    for member in ("SerialNumber", "TokenCode", "ProvidedContexts"):
-        if req.get(member):
-            raise not_implemented("sts", f"{operation} with {member}")
 
 
 def _not_allowed(who: Principal, arn: str) -> AwsError:

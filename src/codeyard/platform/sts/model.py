@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from codeyard.contract import AwsError, Params, Principal
+from codeyard.contract import AwsError, Context, Params, Principal
 from codeyard.platform.sts.errors import validation
 
 Tags = tuple[tuple[str, str], ...]
@@ -17,6 +17,7 @@ CHAINED_S = 3600
 DEFAULT_S = 3600
 SESSION_TOKEN_S = 43_200
 ROOT_SESSION_S = 3600
+WEB_TOKEN_S = 300
 
 
 class RoleFacts(Protocol):
@@ -38,8 +39,47 @@ class RoleFacts(Protocol):
     def tags(self) -> Tags: ...
 
 
+class Mfa(Protocol):
+    """One-time codes of MFA devices."""
+
+    def is_right(self, principal: Principal, serial: str, code: str) -> bool:
+        """Whether the code is right now; it stays unspent."""
+
+    def spend(self, principal: Principal, serial: str, code: str) -> int:
+        """Spend a code: when that was. Raises AccessDenied."""
+
+
+class Messages(Protocol):
+    """Sealed refusals."""
+
+    def decode(self, text: str, account: str) -> str | None:
+        """The message of one of the account's own refusals; None where it is none."""
+
+
+class Outbound(Protocol):
+    """Tokens for the outside."""
+
+    def setting(self, account: str) -> dict[str, Any] | None:
+        """The account's issuer where it signs tokens."""
+
+    def issuer(self, setting: Mapping[str, Any]) -> str:
+        """The issuer's URL."""
+
+    def sign(self, setting: Mapping[str, Any], algorithm: str, claims: Mapping[str, Any]) -> str:
+        """A token of these claims."""
+
+
 class Door(Protocol):
     """IAM's door: roles as they stand, and the mint of temporary credentials."""
+
+    @property
+    def mfa(self) -> Mfa: ...
+
+    @property
+    def messages(self) -> Messages: ...
+
+    @property
+    def outbound(self) -> Outbound: ...
 
     def role(self, role_arn: str) -> Any | None:
         """The role of an ARN (RoleFacts), or None."""
@@ -55,14 +95,23 @@ class Door(Protocol):
         source_identity: str = "",
         invoked_by: str = "",
         duration_s: int = DEFAULT_S,
+        provider: str = "",
     ) -> Principal:
         """The principal of a session that begins now."""
+
+    def federated_session(
+        self, user: Principal, name: str, *, policies: tuple[str, ...] = (), tags: Tags = ()
+    ) -> Principal:
+        """The principal of a federated user for whom a user vouches."""
 
     def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
         """Temporary keys in the shape of STS's Credentials."""
 
     def transitive_tags(self, principal: Principal) -> tuple[str, ...]:
         """The keys of the session's tags that pass on."""
+
+    def audience(self, principal: Principal) -> str:
+        """Whom a web identity's token is for."""
 
     def check_policy(self, text: str) -> None:
         """Refuse a malformed session policy."""
@@ -139,3 +188,21 @@ def duration(asked: int | None, max_session: int, *, chained: bool) -> int:
     if seconds > max_session:
         raise validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
     return seconds
+
+
+def token_claims(ctx: Context, who: Principal, params: Params) -> dict[str, Any]:
+    """What a token for the outside says of its principal, save who issues it and when it ends."""
+    facts: dict[str, Any] = {
+        "aws_account": who.account,
+        "source_region": ctx.region,
+        "principal_id": who.role_arn or who.arn,
+        "principal_tags": dict(who.tags),
+        "request_tags": dict(listed_tags(params)),
+    }
+    audience = list(params["Audience"])
+    return {
+        "aud": audience[0] if len(audience) == 1 else audience,
+        "sub": who.role_arn or who.arn,
+        "iat": ctx.now // 1_000_000,
+        "https://sts.amazonaws.com/": {name: value for name, value in facts.items() if value},
+    }

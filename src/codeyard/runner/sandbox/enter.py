@@ -33,7 +33,7 @@ class SandboxError(Exception):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a sandbox is made of. `layers` are (host folder, place below /codebuild/output) to be overlaid,
-    `shown` (host folder, place in the sandbox) to be seen read-only."""
+    `shown` (host folder, place in the sandbox) to be seen read-only; `user` is whom the build is inside."""
 
     name: str
     command: Sequence[str]
@@ -43,15 +43,14 @@ class Plan:
     layers: Sequence[tuple[str, str]] = ()
     shown: Sequence[tuple[str, str]] = ()
     tooling: bool = False
+    user: str = "root"
 
 
 class Sandbox:
     """A running sandbox: its process, its folder, the listening socket of its own loopback."""
 
-    home = "/root"
-
-    def __init__(self, pid: int, cgroup: cgroups.Cgroup) -> None:
-        self.pid, self.words = pid, ""
+    def __init__(self, pid: int, cgroup: cgroups.Cgroup, user: str = "root") -> None:
+        self.pid, self.words, self.home = pid, "", root.home(user)
         self._cgroup, self._slirp = cgroup, cast(Slirp | None, None)
         self.scratch, self.listener = -1, socket.socket()
         self._over = False
@@ -116,7 +115,7 @@ class Seed:
 
     def grow(self, plan: Plan) -> Sandbox:
         """Make the sandbox and run the command in it; SandboxError where that is not possible."""
-        sandbox = Sandbox(self.pid, cgroups.make(plan.name, plan.limits))
+        sandbox = Sandbox(self.pid, cgroups.make(plan.name, plan.limits), plan.user)
         try:
             _check_host(plan)
             self._chat.send(pickle.dumps(plan))
@@ -189,7 +188,7 @@ def _furnish(libc: kernel.Libc, plan: Plan, trees: list[int], how: str) -> str:
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     libc.mount("scratch", SCRATCH, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
-    root.Room(SCRATCH).furnish(RESOLVER if plan.network == "isolated" else _host_resolver(plan))
+    root.Room(SCRATCH, plan.user).furnish(RESOLVER if plan.network == "isolated" else _host_resolver(plan))
     used = [_layer(libc, n, place, opened[n], trees, how) for n, (_, place) in enumerate(plan.layers)]
     for n, _ in enumerate(plan.shown):
         os.makedirs(f"{SCRATCH}/shown/{n}")
@@ -248,8 +247,9 @@ def _run(plan: Plan, log: int, fds: Sequence[tuple[int, int]]) -> None:
     """Become bubblewrap, with an empty environment and no file of this process but the build's."""
     filter_fd = _memory(seccomp.program())
     shown = [(f"{SCRATCH}/shown/{n}", place) for n, (_, place) in enumerate(plan.shown)]
-    words = root.arguments(root.Room(SCRATCH), shown, tooling=plan.tooling, seccomp=filter_fd, cwd=plan.cwd)
-    for name, value in root.environment().items():
+    room = root.Room(SCRATCH, plan.user)
+    words = root.arguments(room, shown, tooling=plan.tooling, seccomp=filter_fd, cwd=plan.cwd)
+    for name, value in root.environment(plan.user).items():
         words += ["--setenv", name, value]
     become_only(log, fds, filter_fd)
     os.execve(_bwrap(), ["bwrap", *words, "--", *plan.command], {})

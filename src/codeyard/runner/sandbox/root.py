@@ -28,21 +28,28 @@ _ETC = (
 )
 # With the administrator's pass_host_tooling: where pip, npm and git are told of mirrors and certificates.
 TOOLING = ("/etc/pip.conf", "/etc/npmrc", "/usr/etc/npmrc", "/etc/gitconfig", "/usr/local/share/ca-certificates")
+_UID = 1000  # of a user who is not root; `nobody` has its usual one
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Folders of the scratch file system and where the build sees them."""
+    """Folders of the scratch file system and where its user sees them."""
 
     scratch: str
+    user: str = "root"
+
+    @property
+    def uid(self) -> int:
+        """The user's number in the sandbox; outside it is the build's one user either way."""
+        return {"root": 0, "nobody": 65_534}.get(self.user, _UID)
 
     @property
     def binds(self) -> tuple[tuple[str, str], ...]:
         """(folder of the scratch, place in the sandbox); all are writable and share one bound."""
         return (
             (f"{self.scratch}/tmp", "/tmp"),
-            (f"{self.scratch}/root", "/root"),
+            (f"{self.scratch}/root", home(self.user)),
             (f"{self.scratch}/var", "/var"),
             (f"{self.scratch}/run", "/run"),
             (f"{self.scratch}/out", "/codebuild/output"),
@@ -59,9 +66,25 @@ class Room:
         for host in (*_ETC, *TOOLING):
             if host.startswith("/etc/") and os.path.exists(host):
                 _mount_point(etc / host.removeprefix("/etc/"), os.path.isdir(host))
-        for name, text in _made_up(resolver).items():
+        for name, text in {**_made_up(resolver), **self._users()}.items():
             (etc / name).parent.mkdir(parents=True, exist_ok=True)
             (etc / name).write_text(text)
+
+    def _users(self) -> dict[str, str]:
+        """Who is in passwd and group: root, nobody, and the build's user."""
+        users = {"root": (0, "/root", "/bin/sh"), "nobody": (65_534, "/nonexistent", "/usr/sbin/nologin")}
+        users[self.user] = (self.uid, home(self.user), "/bin/sh")
+        groups = {"root": 0, "nogroup": 65_534} | ({self.user: _UID} if self.uid == _UID else {})
+        lines = [f"{name}:x:{uid}:{uid}:{name}:{where}:{shell}" for name, (uid, where, shell) in users.items()]
+        return {
+            "passwd": "".join(f"{line}\n" for line in lines),
+            "group": "".join(f"{name}:x:{gid}:\n" for name, gid in groups.items()),
+        }
+
+
+def home(user: str) -> str:
+    """Where a user of the sandbox is at home."""
+    return "/root" if user == "root" else f"/home/{user}"
 
 
 def arguments(room: Room, spec: Sequence[tuple[str, str]], *, tooling: bool, seccomp: int, cwd: str) -> list[str]:
@@ -71,6 +94,7 @@ def arguments(room: Room, spec: Sequence[tuple[str, str]], *, tooling: bool, sec
         ["--unshare-cgroup-try"],
         ["--die-with-parent", "--cap-drop", "ALL", "--seccomp", str(seccomp), "--hostname", "codebuild"],
     ]
+    said += [["--uid", str(room.uid), "--gid", str(room.uid)]]
     said += [_toolchain(path) for path in _TOOLCHAIN]
     said += [["--ro-bind", f"{room.scratch}/etc", "/etc"]]
     passed = (*_ETC, *TOOLING) if tooling else _ETC
@@ -88,9 +112,16 @@ def arguments(room: Room, spec: Sequence[tuple[str, str]], *, tooling: bool, sec
     return [word for words in said for word in words]
 
 
-def environment() -> dict[str, str]:
+def is_shown(path: str) -> bool:
+    """Whether a file of the host's toolchain or configuration is there in the sandbox, host tooling passed."""
+    places = (*_TOOLCHAIN, *_ETC, *TOOLING)
+    return os.path.normpath(path) == path and any(path == one or path.startswith(f"{one}/") for one in places)
+
+
+def environment(user: str = "root") -> dict[str, str]:
     """What the shell of a build begins with; everything else is set by the build."""
-    return {"PATH": _PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
+    own = {"HOME": home(user), "USER": user, "LOGNAME": user}
+    return {"PATH": _PATH, **own, "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
 
 
 def _toolchain(path: str) -> list[str]:
@@ -114,8 +145,6 @@ def _mount_point(path: Path, folder: bool) -> None:
 
 def _made_up(resolver: str) -> dict[str, str]:
     return {
-        "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-        "group": "root:x:0:\nnogroup:x:65534:\n",
         "hosts": "127.0.0.1 localhost codebuild\n",
         "hostname": "codebuild\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",

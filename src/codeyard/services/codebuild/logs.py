@@ -76,8 +76,12 @@ class BuildLogs:
             log.info("the log of build %s is not copied: %s", row.id, error.code)
             self._kit.db.write(lambda tx: store.set_build(tx, row.id, log_state="refused"))
             return False
-        self._kit.db.write(lambda tx: store.set_build(tx, row.id, log_shipped=end, log_state="open"))
+        self._kit.db.write(lambda tx: self._shipped(tx, row.id, end))
         return True
+
+    def _shipped(self, tx: Tx, build_id: str, end: int) -> None:
+        store.set_build(tx, build_id, log_shipped=end, log_state="open")
+        tx.notify(CHANNEL, build_id)  # whoever reads the copy may look now
 
     def _put(self, row: Row, lines: list[tuple[int, bytes]]) -> None:
         record = store.record_of(row)

@@ -217,7 +217,7 @@ def token(tx: Tx, account: str, region: str, value: str) -> Row | None:
 
 def keep_token(tx: Tx, account: str, region: str, value: str, **values: Any) -> None:
     """Remember an idempotency token, and forget those that are over."""
-    tx.execute(sa.delete(tokens).where(tokens.c.expires < values["expires"] - 600_000_000))
+    tx.execute(sa.delete(tokens).where(tokens.c.expires < tx.now))
     tx.upsert(tokens, {"account": account, "region": region, "token": value}, values)
 
 

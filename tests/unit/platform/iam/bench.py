@@ -13,7 +13,8 @@ from codeyard.contract import Check, Principal
 from codeyard.engine import Jobs, Kit, ManualClock, SeededIds, Settings
 from codeyard.gateway import Gateway, Registry
 from codeyard.gateway.clients import LateClients
-from codeyard.platform import iam, sts
+from codeyard.platform import iam, organizations, sts
+from codeyard.platform.iam.accounts import Accounts
 from codeyard.platform.iam.door import IamDoor
 from codeyard.platform.iam.policy import Decision
 from codeyard.storage import FileBlobs, load_master_key
@@ -44,13 +45,18 @@ class Bench:
             sealer=master.sealer(),
             jobs=Jobs(self.db, self.clock, self.ids),
             data_dir=data,
-            settings=Settings(account=ACCOUNT),
+            settings=Settings(account=ACCOUNT, allow_private_outbound=True),
         )
-        self.door = IamDoor(self.kit)
+        self.door, self.accounts = IamDoor(self.kit, organizations.guardrails), Accounts(self.kit)
         models = Models(ENABLED)
         self.wire = Wire(models)
         self.wire.strict = True
-        self.registry = Registry((iam.part(self.kit), sts.part(self.kit, self.door)), models)
+        parts = (
+            iam.part(self.kit, organizations.membership),
+            sts.part(self.kit, self.door),
+            organizations.part(self.kit, self.accounts),
+        )
+        self.registry = Registry(parts, models)
         self.gateway = Gateway(
             registry=self.registry,
             identity=self.door,
@@ -64,8 +70,7 @@ class Bench:
         self.admin = self._account(ACCOUNT)
 
     def _account(self, account: str) -> Principal:
-        self.door.ensure_account(account, "")
-        made = self.door.bootstrap_admin(account)
+        made = self.accounts.open(account, "")
         assert made is not None
         return self.door.credential(made[0], "").principal
 
@@ -84,7 +89,11 @@ class Bench:
         """Call through the gateway as `by` (the administrator); the answer must fit the model."""
         who = by or self.admin
         answer = self.gateway.client(who, who.account, "us-east-1").call(service, operation, params or {})
-        self.wire.answer(Route(service=service, operation=operation, protocol="query"), answer, "request")
+        self.wire.answer(
+            Route(service=service, operation=operation, protocol="json" if service == "organizations" else "query"),
+            answer,
+            "request",
+        )
         return answer
 
     def user(self, name: str, *statements: Mapping[str, Any], by: Principal | None = None, **more: Any) -> Principal:

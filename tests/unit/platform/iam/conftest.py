@@ -1,5 +1,6 @@
 """What the IAM tests share."""
 
+from tests.support.issuer import issuer
 from tests.unit.platform.iam.bench import bench
 
-__all__ = ["bench"]
+__all__ = ["bench", "issuer"]

@@ -14,12 +14,26 @@ PIPELINE = "codepipeline.amazonaws.com"
 def test_the_bootstrap_administrator_may_do_everything_and_is_made_once(bench: Bench) -> None:
     assert bench.admin.arn == f"arn:aws:iam::{ACCOUNT}:user/admin"
     assert bench.may(bench.admin, "codecommit:DeleteRepository", REPO).allowed
-    assert bench.door.bootstrap_admin(ACCOUNT) is None
+    assert bench.accounts.open(ACCOUNT, "") is None
+
+
+def test_an_administrator_who_was_deleted_stays_deleted(bench: Bench) -> None:
+    root = Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", principal_id=ACCOUNT)
+    held = {"UserName": "admin", "AccessKeyId": bench.admin.access_key_id}
+    bench.call("DeleteAccessKey", held, by=root)
+    everything = {"UserName": "admin", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    bench.call("DetachUserPolicy", everything, by=root)
+    bench.call("DeleteUser", {"UserName": "admin"}, by=root)
+    assert bench.accounts.open(ACCOUNT, "") is None
+    assert bench.accounts.renew(ACCOUNT) is None
+    assert bench.door.user_named(ACCOUNT, "admin") is None
 
 
 def test_a_lost_administrator_key_is_replaced_and_the_old_one_counts_no_more(bench: Bench) -> None:
     old = bench.admin.access_key_id
-    key_id, secret = bench.door.renew_admin(ACCOUNT)
+    made = bench.accounts.renew(ACCOUNT)
+    assert made is not None
+    key_id, secret = made
     assert bench.door.credential(key_id, "").secret == secret
     assert bench.door.credential(key_id, "").principal.arn == bench.admin.arn
     with pytest.raises(AwsError, match="InvalidClientTokenId"):
@@ -29,7 +43,7 @@ def test_a_lost_administrator_key_is_replaced_and_the_old_one_counts_no_more(ben
 def test_renewing_the_administrator_leaves_its_later_keys_alone(bench: Bench) -> None:
     bench.clock.advance(1)
     later = bench.principal("admin")
-    bench.door.renew_admin(ACCOUNT)
+    bench.accounts.renew(ACCOUNT)
     assert bench.door.credential(later.access_key_id, "").principal == later
 
 

@@ -67,6 +67,9 @@ class FakeContext:
         """An administrator of the account."""
         return Principal("user", self.account, f"arn:aws:iam::{self.account}:user/ann", name="ann")
 
+    def refusal(self, *checks: Any) -> None:
+        """The administrator may do everything."""
+
     def write(self, fn: Any) -> Any:
         """The call's one write."""
         assert not self.written, "an operation writes once"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from codeyard.contract import AwsError, Principal
+from codeyard.contract import AwsError, Check, Principal
 from tests.unit.platform.iam.bench import ACCOUNT, OTHER, Bench, allow, deny, policy
 
 OBJECT = "arn:aws:s3:::b/k"
@@ -172,8 +173,8 @@ def test_root_assumes_no_role_and_what_is_not_built_says_so(bench: Bench) -> Non
     role = bench.role("r", {"Principal": {"AWS": ACCOUNT}})
     root = Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
     assert refused(bench, "AssumeRole", asked(role), by=root).code == "AccessDenied"
-    mfa = asked(role, SerialNumber="arn:aws:iam::1:mfa/x", TokenCode="123456")
-    assert refused(bench, "AssumeRole", mfa).code == "NotImplemented"
+    context = asked(role, ProvidedContexts=[{"ProviderArn": "arn:aws:iam::aws:contextProvider/x"}])
+    assert refused(bench, "AssumeRole", context).code == "NotImplemented"
 
 
 def test_a_session_token_is_the_users_own_and_ends_with_the_user(bench: Bench) -> None:
@@ -218,6 +219,67 @@ def test_a_federated_user_may_what_user_and_session_policy_both_allow(bench: Ben
     assert not bench.may(guest, "sns:Publish").allowed
     bare = bench.call("GetFederationToken", {"Name": "guest"}, by=user, service="sts")["Credentials"]
     assert not bench.may(bench.session(bare), "s3:GetObject", OBJECT).allowed
+
+
+def test_a_federated_session_ends_with_the_very_user_who_vouched_for_it(bench: Bench) -> None:
+    user = bench.user("ann", allow("sts:GetFederationToken"), allow("s3:*"))
+    asked_for = {"Name": "guest", "Policy": policy(allow("s3:*"))}
+    held = bench.call("GetFederationToken", asked_for, by=user, service="sts")["Credentials"]
+    guest = bench.session(held)
+    assert bench.may(guest, "s3:GetObject", OBJECT).allowed
+    bench.call("UpdateUser", {"UserName": "ann", "NewUserName": "anna"})
+    assert bench.may(bench.session(held), "s3:GetObject", OBJECT).allowed
+    bench.call("DeleteAccessKey", {"UserName": "anna", "AccessKeyId": user.access_key_id})
+    bench.call("DeleteUserPolicy", {"UserName": "anna", "PolicyName": "p"})
+    bench.call("DeleteUser", {"UserName": "anna"})
+    for name in ("ann", "anna"):
+        bench.user(name, allow("s3:*"))
+    assert not bench.may(guest, "s3:GetObject", OBJECT).allowed
+    with pytest.raises(AwsError, match="InvalidClientTokenId"):
+        bench.session(held)
+
+
+def _sessions(bench: Bench) -> dict[str, Principal]:
+    """A session of each kind, all of somebody who may do everything."""
+    user = bench.user("ann", allow("*"))
+    role = bench.role("r", trusting(user), allow("*"))
+    own = bench.session(bench.call("GetSessionToken", by=user, service="sts")["Credentials"])
+    root = Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", principal_id=ACCOUNT)
+    everything = {"Name": "guest", "Policy": policy(allow("*"))}
+    return {
+        "user": own,
+        "root": bench.session(bench.call("GetSessionToken", by=root, service="sts")["Credentials"]),
+        "federated": bench.session(bench.call("GetFederationToken", everything, by=user, service="sts")["Credentials"]),
+        "role": bench.assume(role, by=own),
+    }
+
+
+def test_a_session_of_a_user_or_federated_user_calls_no_operation_of_iam(bench: Bench) -> None:
+    sessions = _sessions(bench)
+    for kind in ("user", "root", "federated"):
+        with pytest.raises(AwsError) as problem:
+            bench.call("ListUsers", by=sessions[kind])
+        assert (problem.value.code, problem.value.status) == ("InvalidClientTokenId", 403)
+        assert bench.may(sessions[kind], "s3:GetObject", OBJECT).allowed
+    assert bench.call("ListUsers", by=sessions["role"])["Users"]
+    proven = replace(sessions["user"], mfa_at=bench.clock.now())
+    assert bench.call("ListUsers", by=proven)["Users"], "but with MFA it does"
+    passing = [Check("codebuild:CreateProject", "*"), Check("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/r")]
+    assert bench.door.authorize(sessions["user"], passing, {}).allowed, "a role may be passed to other services"
+
+
+def test_of_sts_a_users_session_has_assume_role_and_who_am_i_and_a_federated_one_the_latter(bench: Bench) -> None:
+    sessions = _sessions(bench)
+    role = asked(f"arn:aws:iam::{ACCOUNT}:role/r")
+    key = {"AccessKeyId": bench.admin.access_key_id}
+    assert bench.assume(role["RoleArn"], by=sessions["user"]).kind == "role"
+    assert refused(bench, "AssumeRole", role, by=sessions["federated"]).code == "AccessDenied"
+    for kind in ("user", "root", "federated"):
+        assert bench.call("GetCallerIdentity", by=sessions[kind], service="sts")["Account"] == ACCOUNT
+        assert refused(bench, "GetSessionToken", {}, by=sessions[kind]).code == "AccessDenied"
+        assert refused(bench, "GetFederationToken", {"Name": "more"}, by=sessions[kind]).code == "AccessDenied"
+        assert refused(bench, "GetAccessKeyInfo", key, by=sessions[kind]).code == "AccessDenied"
+    assert bench.call("GetAccessKeyInfo", key, by=sessions["role"], service="sts") == {"Account": ACCOUNT}
 
 
 def test_a_trust_policy_follows_its_principal_and_not_whoever_gets_its_name(bench: Bench) -> None:

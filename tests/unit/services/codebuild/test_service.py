@@ -326,6 +326,25 @@ def test_a_build_whose_claim_was_never_heard_is_offered_again_at_once(world: Wor
     world.phase(again, 2, "BUILD")
 
 
+def test_a_build_that_another_process_of_the_same_runner_was_given_stays_its_own(world: World) -> None:
+    world.project()
+    world.begin()
+    world.yard.settle()
+    job = world.say("ClaimJob", process="one")["job"]
+    assert "job" not in world.say("ClaimJob", process="two"), "the other asks, and holds nothing"
+    world.yard.settle()
+    assert "job" not in world.say("ClaimJob", process="two")
+    world.phase(job, 1, "DOWNLOAD_SOURCE")
+
+    second = world.begin()
+    world.yard.settle()
+    lost = world.say("ClaimJob", process="one", holding=[{"jobId": job["jobId"], "fence": job["fence"]}])["job"]
+    assert lost["jobId"] == second
+    world.say("ClaimJob", process="one", capacity=0)
+    world.yard.settle()
+    assert world.say("ClaimJob", process="two")["job"]["jobId"] == second, "what a process did lose is offered again"
+
+
 def test_a_lapsed_lease_is_a_fault_after_the_first_command(world: World) -> None:
     world.project()
     build = world.begin()

@@ -6,7 +6,7 @@ from codeyard.contract import Context, Params
 from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
 from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name
-from codeyard.platform.iam.door import key_context
+from codeyard.platform.iam.fresh import key_context
 from codeyard.platform.iam.model import AccessKey
 from codeyard.platform.iam.store import entities, keys
 from codeyard.storage import Tx

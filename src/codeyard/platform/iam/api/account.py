@@ -7,7 +7,9 @@ import sqlalchemy as sa
 from codeyard.contract import Context, Params
 from codeyard.platform.iam import errors, model
 from codeyard.platform.iam.api.base import Answer, Room
-from codeyard.platform.iam.store import entities
+from codeyard.platform.iam.api.preferences import TOKEN_VERSION
+from codeyard.platform.iam.store import devices, entities, providers, settings
+from codeyard.platform.iam.store.certificates import servers
 from codeyard.platform.iam.store.tables import groups, policies, profiles, roles, users, versions
 from codeyard.storage import Tx
 
@@ -47,6 +49,7 @@ class Accounts(Room):
         """How much of each kind the account has, and may have."""
 
         def get(tx: Tx) -> dict[str, int]:
+            mfa = devices.of_account(tx, ctx.account)
             in_use = sa.select(sa.func.count()).select_from(versions.join(policies, policies.c.arn == versions.c.arn))
             return {
                 "Users": entities.count(tx, users, ctx.account),
@@ -55,6 +58,11 @@ class Accounts(Room):
                 "Policies": entities.count(tx, policies, ctx.account),
                 "InstanceProfiles": entities.count(tx, profiles, ctx.account),
                 "PolicyVersionsInUse": int(tx.scalar(in_use.where(policies.c.account == ctx.account))),
+                "MFADevices": len(mfa),
+                "MFADevicesInUse": sum(bool(one.user_id) for one in mfa),
+                "Providers": len(providers.of_account(tx, ctx.account)),
+                "ServerCertificates": entities.count(tx, servers, ctx.account),
+                "GlobalEndpointTokenVersion": int(settings.get(tx, ctx.account, TOKEN_VERSION) or 1),
             }
 
         return {"SummaryMap": {**self._read(get), **_QUOTAS}}
@@ -77,11 +85,11 @@ _QUOTAS = {
     "GroupPolicySizeQuota": model.INLINE_SIZE["group"],
     "RolePolicySizeQuota": model.INLINE_SIZE["role"],
     "AssumeRolePolicySizeQuota": model.TRUST_POLICY_SIZE,
-    "MFADevices": 0,
-    "MFADevicesInUse": 0,
+    "PolicyVersionsInUseQuota": 10_000,
+    "ServerCertificatesQuota": model.SERVER_CERTIFICATES,
+    "SigningCertificatesPerUserQuota": model.SIGNING_CERTIFICATES_PER_USER,
     "AccountMFAEnabled": 0,
     "AccountAccessKeysPresent": 0,
     "AccountPasswordPresent": 0,
-    "Providers": 0,
-    "ServerCertificates": 0,
+    "AccountSigningCertificatesPresent": 0,
 }

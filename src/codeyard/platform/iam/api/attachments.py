@@ -18,6 +18,8 @@ from codeyard.platform.iam.api.base import (
     policy_there,
     sliced,
 )
+from codeyard.platform.iam.api.linked import refuse_linked
+from codeyard.platform.iam.model import Role
 from codeyard.platform.iam.policy import parse
 from codeyard.platform.iam.store import policies
 from codeyard.storage import Tx
@@ -115,7 +117,7 @@ class Attachments(Room):
         return self._read(lambda tx: self._attached(tx, ctx, req, "role"))
 
     def _attach(self, tx: Tx, ctx: Context, req: Params, kind: str) -> Answer:
-        owner, arn = _owner(tx, ctx, req, kind), req["PolicyArn"]
+        owner, arn = _changed_owner(tx, ctx, req, kind), req["PolicyArn"]
         if not policy_there(tx, self.aws, ctx, arn):
             raise errors.no_such_policy(arn)
         held = {found for _, found in policies.attached(tx, [owner.id])}
@@ -139,12 +141,19 @@ def _owner(tx: Tx, ctx: Context, req: Params, kind: str) -> Any:
     return _FIND[kind](tx, ctx, req[f"{kind.capitalize()}Name"])
 
 
+def _changed_owner(tx: Tx, ctx: Context, req: Params, kind: str) -> Any:
+    found = _owner(tx, ctx, req, kind)
+    if isinstance(found, Role):
+        refuse_linked(found)
+    return found
+
+
 def _put(ctx: Context, req: Params, kind: str) -> Answer:
     name, document = req["PolicyName"], req["PolicyDocument"]
     parse(document, "identity")
 
     def put(tx: Tx) -> Answer:
-        owner = _owner(tx, ctx, req, kind)
+        owner = _changed_owner(tx, ctx, req, kind)
         others = [text for _, found, text in policies.inline_policies(tx, [owner.id]) if found != name]
         if sum(map(model.size, (*others, document))) > model.INLINE_SIZE[kind]:
             raise AwsError(
@@ -166,7 +175,7 @@ def _get(tx: Tx, ctx: Context, req: Params, kind: str) -> Answer:
 
 
 def _delete(tx: Tx, ctx: Context, req: Params, kind: str) -> Answer:
-    if not policies.delete_inline(tx, _owner(tx, ctx, req, kind).id, req["PolicyName"]):
+    if not policies.delete_inline(tx, _changed_owner(tx, ctx, req, kind).id, req["PolicyName"]):
         raise _absent(kind, req["PolicyName"])
     return {}
 
@@ -178,7 +187,7 @@ def _list(tx: Tx, ctx: Context, req: Params, kind: str) -> Answer:
 
 
 def _detach(tx: Tx, ctx: Context, req: Params, kind: str) -> Answer:
-    if not policies.detach(tx, _owner(tx, ctx, req, kind).id, req["PolicyArn"]):
+    if not policies.detach(tx, _changed_owner(tx, ctx, req, kind).id, req["PolicyArn"]):
         raise errors.no_such(f"Policy {req['PolicyArn']} was not found.")
     return {}
 

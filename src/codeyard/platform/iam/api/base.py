@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from codeyard.contract import Context, Params
 from codeyard.engine import Kit
 from codeyard.formats.moments import whole_second
+from codeyard.outbound import Outbound
 from codeyard.platform.iam import errors, model
+from codeyard.platform.iam.issuers import Issuers
 from codeyard.platform.iam.managed import AwsManaged
 from codeyard.platform.iam.model import Group, InstanceProfile, Role, Tags, User
 from codeyard.platform.iam.passwords import Passwords
@@ -24,11 +26,17 @@ Answer = dict[str, Any]
 T = TypeVar("T")
 
 
+# (the id of an account's organization, whether the account manages it); None for an account of its own.
+Membership = Callable[[Tx, str], tuple[str, bool] | None]
+
+
 class Room:
     """The ports that IAM's operations use."""
 
-    def __init__(self, kit: Kit, aws: AwsManaged) -> None:
+    def __init__(self, kit: Kit, aws: AwsManaged, membership: Membership = lambda tx, account: None) -> None:
         self.kit, self.aws, self.passwords = kit, aws, Passwords(kit.ids)
+        self._membership = membership
+        self.issuers = Issuers(Outbound(allow_private=kit.settings.allow_private_outbound), kit.clock)
 
     def _read(self, fn: Callable[[Tx], T]) -> T:
         """Read on one snapshot."""
@@ -179,12 +187,16 @@ def profile_answer(tx: Tx, profile: InstanceProfile) -> Answer:
     }
 
 
+def boundary_answer(boundary: str) -> Answer:
+    """The member that tells of a boundary, if there is one."""
+    if not boundary:
+        return {}
+    told = {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": boundary}
+    return {"PermissionsBoundary": told}
+
+
 def _detailed(found: Answer, boundary: str, tags: Tags) -> Answer:
-    if boundary:
-        found["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
-            "PermissionsBoundaryArn": boundary,
-        }
+    found |= boundary_answer(boundary)
     if tags:
         found["Tags"] = tag_list(tags)
     return found

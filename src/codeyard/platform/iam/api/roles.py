@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from codeyard.contract import Context, Params
-from codeyard.platform.iam import errors, model
+from codeyard.platform.iam import errors, linked, model
 from codeyard.platform.iam.api.base import (
     Answer,
     Room,
@@ -17,10 +17,12 @@ from codeyard.platform.iam.api.base import (
     refuse_policies,
     role_answer,
 )
+from codeyard.platform.iam.api.linked import refuse_linked
 from codeyard.platform.iam.callers import arn_of
+from codeyard.platform.iam.fresh import new_role
 from codeyard.platform.iam.policy import parse
 from codeyard.platform.iam.policy.document import malformed
-from codeyard.platform.iam.store import entities
+from codeyard.platform.iam.store import entities, jobs
 from codeyard.platform.iam.store.tables import roles
 from codeyard.storage import Tx
 
@@ -43,7 +45,7 @@ class Roles(Room):
             check_quota(tx, roles, ctx, model.ROLES, "RolesPerAccount")
             check_trust(tx, trust)
             boundary = check_boundary(tx, self.aws, ctx, req.get("PermissionsBoundary") or "")
-            entities.insert(tx, roles, **_row(ctx, req, role_id, trust, boundary), tags=tags)
+            entities.insert(tx, roles, **{**_row(ctx, req, role_id, trust, boundary), "tags": tags})
             return {"Role": role_answer(find_role(tx, ctx, name), tags=True)}
 
         return ctx.write(make)
@@ -75,6 +77,7 @@ class Roles(Room):
 
         def change(tx: Tx) -> Answer:
             role = find_role(tx, ctx, req["RoleName"])
+            refuse_linked(role)
             check_trust(tx, req["PolicyDocument"])
             entities.update(tx, roles, role.id, trust=req["PolicyDocument"])
             return {}
@@ -86,10 +89,12 @@ class Roles(Room):
 
         def remove(tx: Tx) -> Answer:
             role = find_role(tx, ctx, req["RoleName"])
+            refuse_linked(role)
             refuse_policies(tx, role.id)
             if entities.profiles_of_role(tx, role.id):
                 raise errors.conflict("Cannot delete entity, must remove roles from instance profile first.")
             entities.delete(tx, roles, role.id)
+            jobs.forget(tx, role.id)
             entities.retarget_trust(tx, arn_of(role), role.id)
             return {}
 
@@ -100,6 +105,7 @@ class Roles(Room):
 
         def put(tx: Tx) -> Answer:
             role = find_role(tx, ctx, req["RoleName"])
+            refuse_linked(role)
             entities.update(tx, roles, role.id, boundary=check_boundary(tx, self.aws, ctx, req["PermissionsBoundary"]))
             return {}
 
@@ -110,6 +116,7 @@ class Roles(Room):
 
         def remove(tx: Tx) -> Answer:
             role = find_role(tx, ctx, req["RoleName"])
+            refuse_linked(role)
             if not role.boundary:
                 raise errors.no_such(f"The role with name {role.name} does not have a permissions boundary.")
             entities.update(tx, roles, role.id, boundary="")
@@ -133,18 +140,15 @@ class Roles(Room):
 
 
 def _row(ctx: Context, req: Params, role_id: str, trust: str, boundary: str) -> dict[str, Any]:
+    path = req.get("Path") or "/"
+    if path.startswith(linked.PATH):
+        raise errors.invalid(f"The path {linked.PATH} is reserved for service-linked roles.")
+    row = new_role(role_id, ctx.account, req["RoleName"], path, trust, ctx.now)
     return {
-        "id": role_id,
-        "account": ctx.account,
-        "name": req["RoleName"],
-        "path": req.get("Path") or "/",
-        "created": ctx.now,
-        "boundary": boundary,
-        "trust": trust,
+        **row,
         "description": req.get("Description") or "",
+        "boundary": boundary,
         "max_session": int(req.get("MaxSessionDuration") or 3600),
-        "used": 0,
-        "used_region": "",
     }
 
 

@@ -38,6 +38,15 @@ class Simulations(Room):
 
         return self._simulate(ctx, req, *self._read(look))
 
+    def get_context_keys_for_custom_policy(self, ctx: Context, req: Params) -> Answer:
+        """The condition keys that policies look at, those in their variables included."""
+        return {"ContextKeyNames": _key_names(_given(req))}
+
+    def get_context_keys_for_principal_policy(self, ctx: Context, req: Params) -> Answer:
+        """The condition keys that the policies of a user (its groups' too), group or role look at, and those given."""
+        _, held = self._read(lambda tx: self._source(tx, ctx, req["PolicySourceArn"]))
+        return {"ContextKeyNames": _key_names([*held.documents, *_given(req)])}
+
     def _source(self, tx: Tx, ctx: Context, arn: str) -> tuple[Principal, Holdings]:
         named = _SOURCE.fullmatch(arn)
         if named is None or named.group(1) != ctx.account:
@@ -58,13 +67,11 @@ class Simulations(Room):
         return principal, callers.holdings(tx, entity)
 
     def _simulate(self, ctx: Context, req: Params, principal: Principal, held: Holdings) -> Answer:
-        given = [(f"PolicyInputList.{n}", text) for n, text in enumerate(req.get("PolicyInputList") or (), 1)]
+        given = _given(req)
         bounds = [(f"PermissionsBoundaryPolicyInputList.{n}", text)
                   for n, text in enumerate(req.get("PermissionsBoundaryPolicyInputList") or (), 1)]  # fmt: skip
         if bounds == [] and held.boundary is not None:
             bounds = [held.boundary]
-        for _, text in given:
-            _checked(text, "PolicyInputList")
         for _, text in bounds:
             _checked(text, "PermissionsBoundaryPolicyInputList")
         boundary = _set(bounds) if bounds else None
@@ -81,6 +88,19 @@ class Simulations(Room):
         numbered = list(enumerate(results))
         shown, more = sliced(req, numbered, lambda one: f"{one[0]:06d}")
         return {"EvaluationResults": [result for _, result in shown], **more}
+
+
+def _given(req: Params) -> Sources:
+    """The policies that a request brings, checked."""
+    given = [(f"PolicyInputList.{n}", text) for n, text in enumerate(req.get("PolicyInputList") or (), 1)]
+    for _, text in given:
+        _checked(text, "PolicyInputList")
+    return given
+
+
+def _key_names(sources: Sources) -> list[str]:
+    found = {key.lower(): key for rule in _set(sources).rules for key in rule.keys}
+    return sorted(found.values(), key=str.lower)
 
 
 def _checked(text: str, member: str) -> None:

@@ -18,9 +18,9 @@ from codeyard.platform.iam.api.base import (
     user_name,
 )
 from codeyard.platform.iam.callers import arn_of
-from codeyard.platform.iam.door import new_user
+from codeyard.platform.iam.fresh import new_user
 from codeyard.platform.iam.model import AccessKey, ServiceCredential, SshKey, User
-from codeyard.platform.iam.store import entities, keys
+from codeyard.platform.iam.store import certificates, devices, entities, jobs, keys, settings
 from codeyard.platform.iam.store.tables import users
 from codeyard.storage import Tx
 
@@ -77,6 +77,8 @@ class Users(Room):
             user = find_user(tx, ctx, req["UserName"])
             _refuse_in_use(tx, user)
             entities.delete(tx, users, user.id)
+            jobs.forget(tx, user.id)
+            settings.forget_passwords(tx, user.id)
             entities.retarget_trust(tx, arn_of(user), user.id)
             return {}
 
@@ -119,6 +121,10 @@ def _refuse_in_use(tx: Tx, user: User) -> None:
         raise errors.conflict("Cannot delete entity, must delete login profile first.")
     if keys.of_user(tx, AccessKey, user.id):
         raise errors.conflict("Cannot delete entity, must delete access keys first.")
+    if devices.of_user(tx, user.id):
+        raise errors.conflict("Cannot delete entity, must delete MFA device first.")
+    if certificates.of_user(tx, user.id):
+        raise errors.conflict("Cannot delete entity, must delete signing certificates first.")
     credentials, ssh_keys = keys.of_user(tx, ServiceCredential, user.id), keys.of_user(tx, SshKey, user.id)
     if credentials or ssh_keys:
         raise errors.conflict("Cannot delete entity, must delete referenced objects first.")

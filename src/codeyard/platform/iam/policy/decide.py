@@ -14,10 +14,11 @@ _BOTH = frozenset({"sts:tagsession", "sts:setsourceidentity"})
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer; `message` says why not."""
+    """The answer; `message` says why not, `encoded` the same with every reason, sealed."""
 
     allowed: bool
     message: str = ""
+    encoded: str = ""
 
 
 ALLOWED = Decision(True)
@@ -34,11 +35,18 @@ class Caller:
     guardrails: tuple[PolicySet, ...] = ()
 
 
-def decide(caller: Caller, request: Request, action: str, policy: PolicySet | None, owner: str) -> Decision:
-    """Whether the caller may; `policy` is the resource's own, `owner` the account that the resource belongs to."""
-    reason = _denied(caller, request, policy) or _unallowed(caller, request, policy, owner)
+def decide(
+    caller: Caller, request: Request, action: str, policy: PolicySet | None, owner: str, *, granted: bool = False
+) -> Decision:
+    """Whether the caller may; `policy` is the resource's own, `owner` the account that the resource belongs to.
+
+    What the owner `granted` beside the policy needs no policy to allow it, in the caller's own account neither.
+    """
+    reason = _denied(caller, request, policy) or _unallowed(caller, request, policy, owner, granted)
     if reason is None:
         return ALLOWED
+    if caller.identity.kind == "webidentity":
+        return Decision(False, f"Not authorized to perform {action}")
     who = "anonymous" if caller.identity.kind == "anonymous" else caller.identity.arn
     because = reason.format(action=action)
     return Decision(
@@ -61,14 +69,16 @@ def _denied(caller: Caller, request: Request, policy: PolicySet | None) -> str |
     return None
 
 
-def _unallowed(caller: Caller, request: Request, policy: PolicySet | None, owner: str) -> str | None:
+def _unallowed(caller: Caller, request: Request, policy: PolicySet | None, owner: str, granted: bool) -> str | None:
     """Why nothing allows it, or None when something does."""
     if not all(level.allows(request) for level in caller.guardrails):
         return _none("service control policy")
+    if granted:
+        return _limits(caller, request)
     who = caller.identity
     reach = Reach.NONE if policy is None else policy.reach(request, who)
     needs_policy = _trust(request) or request.action in _BOTH or _key_policy(request, policy)
-    if who.kind in ("service", "anonymous"):
+    if who.kind in ("service", "anonymous", "webidentity"):
         return None if reach else _no_resource_policy(request)
     foreign = who.account != owner
     if reach is Reach.NONE and (foreign or needs_policy) and not _own_root(who, request, foreign):

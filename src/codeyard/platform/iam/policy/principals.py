@@ -38,6 +38,9 @@ class Identity:
     def of(cls, principal: Principal, partition: str = "aws") -> Identity:
         """The names of a principal."""
         account = principal.account
+        if principal.kind == "webidentity":
+            provider = frozenset((principal.arn,))
+            return cls(principal.kind, account, principal.arn, provider, frozenset(), frozenset())
         owner = frozenset((account, f"arn:{partition}:iam::{account}:root")) if account else frozenset[str]()
         direct = frozenset(name for name in (principal.arn, principal.principal_id) if name)
         limited: frozenset[str] = frozenset()
@@ -55,7 +58,8 @@ def compile_principal(statement: Statement) -> Names | None:
     """How the statement names a caller; None for a statement without principals (an identity policy's)."""
     if statement.principals is not None:
         aws, services = _sets(statement.principals)
-        return lambda who: _reach(who, aws, services)
+        federated = frozenset(value for kind, value in statement.principals if kind == "Federated")
+        return lambda who: _federated(who, federated) if who.kind == "webidentity" else _reach(who, aws, services)
     if statement.not_principals is not None:
         aws, services = _sets(statement.not_principals)
         deny = statement.effect == "Deny"
@@ -81,6 +85,11 @@ def _reach(who: Identity, aws: frozenset[str], services: frozenset[str]) -> Reac
     return Reach.ACCOUNT if aws & who.accounts else Reach.NONE
 
 
+def _federated(who: Identity, providers: frozenset[str]) -> Reach:
+    """The bearer of a provider's token is let in by the provider's name alone: `*` means AWS's principals."""
+    return Reach.DIRECT if who.arn in providers else Reach.NONE
+
+
 def _excepted(who: Identity, aws: frozenset[str], services: frozenset[str], deny: bool) -> bool:
     """Whether NotPrincipal leaves the caller out.
 
@@ -91,7 +100,7 @@ def _excepted(who: Identity, aws: frozenset[str], services: frozenset[str], deny
         return True
     if who.kind == "service":
         return who.arn in services
-    if who.kind == "anonymous":
+    if who.kind in ("anonymous", "webidentity"):
         return False
     names = [group for group in (who.direct, who.limited, who.accounts) if group]
     return all(aws & group for group in names) if deny else any(aws & group for group in names)

@@ -189,6 +189,11 @@ def account_by_alias(tx: Tx, alias: str) -> str | None:
     return None if found is None else str(found)
 
 
+def account_created(tx: Tx, account: str) -> int:
+    """When the account was opened."""
+    return int(tx.scalar(sa.select(accounts.c.created).where(accounts.c.id == account)) or 0)
+
+
 def add_account(tx: Tx, account: str, alias: str, now: int) -> None:
     """Open an account."""
     tx.insert(accounts, id=account, alias=alias, created=now)

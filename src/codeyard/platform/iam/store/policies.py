@@ -105,6 +105,12 @@ def detach(tx: Tx, owner: str, arn: str) -> bool:
     return bool(tx.execute(sa.delete(attachments).where(where)).rowcount)
 
 
+def detach_all(tx: Tx, table: sa.Table, owner: str) -> None:
+    """Remove all that an owner has of attached or of inline policies."""
+    tx.execute(sa.delete(table).where(table.c.owner == owner))
+    tx.notify(CHANNEL)
+
+
 def attached(tx: Tx, owners: Iterable[str]) -> list[tuple[str, str]]:
     """(owner, ARN) of attached policies, by ARN."""
     query = sa.select(attachments).where(attachments.c.owner.in_(list(owners))).order_by(attachments.c.arn)

@@ -11,7 +11,8 @@ from codeyard.storage import Key, schema
 CHANNEL = "iam"
 
 
-def _entity(name: str, *columns: sa.Column[Any]) -> sa.Table:
+def entity_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """A table of named things of an account, as users and roles are."""
     return sa.Table(
         name,
         schema,
@@ -34,7 +35,7 @@ accounts = sa.Table(
     sa.Column("created", sa.BigInteger, nullable=False),
 )
 
-users = _entity(
+users = entity_table(
     "iam_users",
     sa.Column("boundary", sa.Text, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
@@ -44,9 +45,9 @@ users = _entity(
     sa.Column("password_used", sa.BigInteger, nullable=False),
 )
 
-groups = _entity("iam_groups")
+groups = entity_table("iam_groups")
 
-roles = _entity(
+roles = entity_table(
     "iam_roles",
     sa.Column("boundary", sa.Text, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
@@ -57,13 +58,13 @@ roles = _entity(
     sa.Column("used_region", sa.Text, nullable=False),
 )
 
-profiles = _entity(
+profiles = entity_table(
     "iam_instance_profiles",
     sa.Column("role_id", Key(), nullable=False, index=True),
     sa.Column("tags", sa.Text, nullable=False),
 )
 
-policies = _entity(
+policies = entity_table(
     "iam_policies",
     sa.Column("arn", Key(), nullable=False, unique=True),
     sa.Column("description", sa.Text, nullable=False),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from codeyard.contract import Context, Params, Staged
+from codeyard.contract import AwsError, Context, Params, Scope, Staged
 from codeyard.engine import Kit
+from codeyard.platform.s3.access import Door
 from codeyard.platform.s3.errors import s3_error
 from codeyard.platform.s3.model import checksums
 from codeyard.platform.s3.model.names import NULL, VERSION_ALPHABET, storable
@@ -34,7 +36,19 @@ class Base:
     reserved: frozenset[str] = frozenset()
 
     def __init__(self, kit: Kit) -> None:
-        self.kit = kit
+        self.kit, self._door = kit, Door(kit)
+
+    @contextmanager
+    def _unlisted(self, ctx: Context, bucket: str) -> Iterator[None]:
+        """Only who may list the bucket learns here that there is no such object; others are refused."""
+        try:
+            yield
+        except AwsError as missing:
+            if missing.code not in ("NoSuchKey", "NoSuchVersion"):
+                raise
+            scope = Scope(ctx.principal, ctx.account, ctx.region)
+            refusal = ctx.refusal(self._door.bucket(scope, {"Bucket": bucket}, "ListBucket"))
+            raise refusal or missing from None
 
     def _bucket(self, req: Params) -> Row:
         """The request's bucket."""

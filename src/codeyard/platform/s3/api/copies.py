@@ -18,7 +18,7 @@ from codeyard.storage import Row, Tx, dumps, loads
 class Sources(Base):
     """Finding what a copy copies."""
 
-    def _source(self, req: Params) -> tuple[Row, Row]:
+    def _source(self, ctx: Context, req: Params) -> tuple[Row, Row]:
         """The source's bucket and version, if the request's conditions on it hold."""
         name, key, version_id = parse_copy_source(str(req["CopySource"]))
 
@@ -26,7 +26,8 @@ class Sources(Base):
             bucket = buckets.get(tx, name, req.get("ExpectedSourceBucketOwner"))
             return bucket, objects.readable(tx, name, key, version_id)
 
-        bucket, row = self.kit.db.read(look)
+        with self._unlisted(ctx, name):
+            bucket, row = self.kit.db.read(look)
         conditions.check_copy(
             row.etag,
             whole_second(row.modified),
@@ -47,7 +48,7 @@ class Copies(Objects, Sources):
         """Copy an object, with its headers and tags or with new ones."""
         check_key(str(req["Key"]))
         headers.refuse_unbuilt(req)
-        source_bucket, source = self._source(req)
+        source_bucket, source = self._source(ctx, req)
         target = self._bucket(req)
         headers.refuse_acl(req, target.ownership)
         self._refuse_useless(req, source_bucket, source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from codeyard.contract import AwsError, BlobRange, Context, Params
+from codeyard.contract import AwsError, BlobRange, Context, Params, Scope
 from codeyard.formats.moments import whole_second
 from codeyard.platform.s3 import events
 from codeyard.platform.s3.api.base import Base, Received, checksum_members, owner_of, version_member
@@ -79,24 +79,25 @@ class Objects(Base):
 
     def get_object(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The object, a range of it, or one of its parts."""
-        bucket, row = self._found(req)
+        bucket, row = self._found(ctx, req)
         answer, span = self._described(bucket, row, req)
         return {**answer, "Body": BlobRange(row.blob_id, *span)}
 
     def head_object(self, ctx: Context, req: Params) -> dict[str, Any]:
         """What GetObject would say, without the bytes."""
-        bucket, row = self._found(req)
+        bucket, row = self._found(ctx, req)
         answer, _ = self._described(bucket, row, req)
         return answer
 
-    def _found(self, req: Params) -> tuple[Row, Row]:
+    def _found(self, ctx: Context, req: Params) -> tuple[Row, Row]:
         """The bucket and the version that the request reads."""
 
         def look(tx: Tx) -> tuple[Row, Row]:
             bucket = self._bucket_in(tx, req)
             return bucket, objects.readable(tx, bucket.name, str(req["Key"]), req.get("VersionId"))
 
-        return self.kit.db.read(look)
+        with self._unlisted(ctx, str(req["Bucket"])):
+            return self.kit.db.read(look)
 
     def _described(self, bucket: Row, row: Row, req: Params) -> tuple[dict[str, Any], tuple[int, int]]:
         etag, modified = f'"{row.etag}"', whole_second(row.modified)
@@ -160,24 +161,35 @@ class Objects(Base):
                 raise s3_error("PreconditionFailed", Condition="If-Match")
 
     def delete_objects(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """Delete up to 1,000 objects or versions in one write."""
+        """Delete up to 1,000 objects or versions in one write; each that the caller may not delete is refused."""
         wanted = req["Delete"].get("Objects") or []
         if not 0 < len(wanted) <= MAX_DELETES:
             raise s3_error("MalformedXML")
-        quiet = bool(req["Delete"].get("Quiet"))
+        scope, name = Scope(ctx.principal, ctx.account, ctx.region), str(req["Bucket"])
+        judged = [(one, ctx.refusal(self._door.deletion(scope, name, one))) for one in wanted]
+        refused = [_failed(one, refusal) for one, refusal in judged if refusal is not None]
+        if len(refused) == len(wanted):  # who may delete nothing does not learn whether there is such a bucket
+            return {"Errors": refused}
+        allowed = [one for one, refusal in judged if refusal is None]
 
         def work(tx: Tx) -> dict[str, Any]:
-            bucket = self._bucket_in(tx, req)
-            deleted, failed = [], []
-            for one in wanted:
-                try:
-                    deleted.append(self._delete_one(tx, ctx, bucket, one))
-                except AwsError as error:
-                    failed.append({**_named(one), "Code": error.code, "Message": error.message})
-            answer: dict[str, Any] = {} if quiet else {"Deleted": deleted}
-            return answer | ({"Errors": failed} if failed else {})
+            deleted, failed = self._delete_each(tx, ctx, self._bucket_in(tx, req), allowed)
+            answer = {"Errors": refused + failed} if refused or failed else {}
+            return answer if req["Delete"].get("Quiet") else {"Deleted": deleted, **answer}
 
         return ctx.write(work)
+
+    def _delete_each(
+        self, tx: Tx, ctx: Context, bucket: Row, wanted: list[Mapping[str, Any]]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Delete what can be deleted: what was, and what could not be."""
+        deleted, failed = [], []
+        for one in wanted:
+            try:
+                deleted.append(self._delete_one(tx, ctx, bucket, one))
+            except AwsError as error:
+                failed.append(_failed(one, error))
+        return deleted, failed
 
     def _delete_one(self, tx: Tx, ctx: Context, bucket: Row, one: Mapping[str, Any]) -> dict[str, Any]:
         key, version_id = str(one["Key"]), one.get("VersionId")
@@ -230,7 +242,7 @@ class Objects(Base):
 
     def get_object_attributes(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The attributes asked for."""
-        bucket, row = self._found(req)
+        bucket, row = self._found(ctx, req)
         members = checksum_members(row.checksum)
         sizes = loads(row.parts)
         known: dict[str, Any] = {
@@ -245,17 +257,21 @@ class Objects(Base):
 
     def get_object_acl(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The bucket's owner with full control."""
-        bucket, _ = self._found(req)
+        bucket, _ = self._found(ctx, req)
         owner = owner_of(bucket.account)
         return {"Owner": owner, "Grants": [full_control(owner)]}
 
     def put_object_acl(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Only lists that say what holds anyway may be set."""
-        bucket, _ = self._found(req)
+        bucket, _ = self._found(ctx, req)
         if bucket.ownership == "BucketOwnerEnforced" or req.get("AccessControlPolicy"):
             raise s3_error("AccessControlListNotSupported")
         headers.refuse_acl(req, bucket.ownership)
         return {}
+
+
+def _failed(one: Mapping[str, Any], error: AwsError) -> dict[str, Any]:
+    return {**_named(one), "Code": error.code, "Message": error.message}
 
 
 def _named(one: Mapping[str, Any]) -> dict[str, Any]:

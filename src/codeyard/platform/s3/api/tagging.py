@@ -32,7 +32,8 @@ class Tagging(Base):
             row = objects.readable(tx, bucket.name, str(req["Key"]), req.get("VersionId"))
             return {"TagSet": tags.as_set(loads(row.tags)), **version_member(bucket, row.version_id)}
 
-        return self.kit.db.read(look)
+        with self._unlisted(ctx, str(req["Bucket"])):
+            return self.kit.db.read(look)
 
     def _set(self, ctx: Context, req: Params, text: str, detail_type: str) -> dict[str, Any]:
         def work(tx: Tx) -> dict[str, Any]:
@@ -44,4 +45,5 @@ class Tagging(Base):
                 tx.emit(events.object_event(ctx, bucket, detail_type, thing))
             return version_member(bucket, row.version_id)
 
-        return ctx.write(work)
+        with self._unlisted(ctx, str(req["Bucket"])):
+            return ctx.write(work)

@@ -68,7 +68,7 @@ class Uploads(Objects, Sources):
         """Store a part from an object or a range of one."""
         number = _number(req)
         upload = self._upload(req)
-        source_bucket, source = self._source(req)
+        source_bucket, source = self._source(ctx, req)
         start, length = 0, source.size
         if req.get("CopySourceRange"):
             start, length = ranges.copy_range(str(req["CopySourceRange"]), source.size)

@@ -8,7 +8,7 @@ from typing import Any
 from codeyard.contract import Context, Params
 from codeyard.platform.sns import model, store
 from codeyard.platform.sns.api.base import PAGE, Base
-from codeyard.platform.sns.delivery import DELIVER, confirmation_text
+from codeyard.platform.sns.delivery import DELIVER, EXPIRE, cancellation_text, confirmation_text
 from codeyard.platform.sns.errors import invalid
 from codeyard.platform.sns.model import Subscription
 
@@ -22,6 +22,7 @@ class Subscriptions(Base):
     def subscribe(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Subscribe an endpoint and send it a confirmation message; again: the message is sent again."""
         protocol, endpoint = req["Protocol"], req.get("Endpoint") or ""
+        self._kit.db.read(lambda tx: self._topic(tx, req["TopicArn"]))  # its absence is told before other faults
         model.check_endpoint(protocol, endpoint)
         attributes = dict(req.get("Attributes") or {})
         scope = attributes.get("FilterPolicyScope", "MessageAttributes")
@@ -35,31 +36,21 @@ class Subscriptions(Base):
             there = store.same_endpoint(tx, topic.arn, protocol, endpoint)
             if there is not None and there.confirmed:
                 return {"SubscriptionArn": there.arn}
-            until = ctx.now + model.TOKEN_LIFE
             made = Subscription(
-                there.arn if there else arn,
-                topic.arn,
-                ctx.account,
-                protocol,
-                endpoint,
-                attributes,
-                False,
-                False,
-                False,
-                ctx.principal.arn,
-                token,
-                until,
+                arn=there.arn if there else arn,
+                topic_arn=topic.arn,
+                owner=ctx.account,
+                protocol=protocol,
+                endpoint=endpoint,
+                attributes=attributes,
+                confirmed=False,
+                authenticated=False,
+                needs_authentication=False,
+                principal=ctx.principal.arn,
+                token=token,
+                token_until=0,
             )
-            store.save_subscription(tx, made)
-            payload = {
-                "type": "SubscriptionConfirmation",
-                "id": message_id,
-                "subscription": made.arn,
-                "token": token,
-                "message": confirmation_text(topic.arn),
-                "time": ctx.now,
-            }
-            tx.effect(DELIVER, f"confirm:{message_id}", payload)
+            self._ask(ctx, tx, made, token, message_id, "SubscriptionConfirmation")
             return {"SubscriptionArn": made.arn if req.get("ReturnSubscriptionArn") else _PENDING}
 
         return ctx.write(write)
@@ -73,26 +64,45 @@ class Subscriptions(Base):
             found = store.subscription_by_token(tx, req["TopicArn"], req["Token"]) if req["Token"] else None
             if found is None or found.token_until < ctx.now:
                 raise invalid("Token")
-            signed = ctx.principal.kind != "anonymous"
-            store.save_subscription(
-                tx, replace(found, confirmed=True, authenticated=signed, needs_authentication=proof and signed)
-            )
+            store.save_subscription(tx, _confirmed(found, proof, signed=ctx.principal.kind != "anonymous"))
             return {"SubscriptionArn": found.arn}
 
         return ctx.write(write)
 
     def unsubscribe(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """End a subscription; one that is not there is no error."""
-        if req["SubscriptionArn"].count(":") != 6:
-            raise invalid(
-                "SubscriptionArn", f"An ARN must have at least 6 elements, not {req['SubscriptionArn'].count(':') + 1}"
-            )
+        """End a subscription; one that is not there is no error. Where another than its owner ends it, its endpoint is
+        told, with a token by which it may take that back."""
+        arn = req["SubscriptionArn"]
+        if arn.count(":") != 6:
+            raise invalid("SubscriptionArn", f"An ARN must have at least 6 elements, not {arn.count(':') + 1}")
+        token, message_id = self._kit.ids.token(192, _TOKEN), self._kit.ids.uuid()
 
         def write(tx: Any) -> dict[str, Any]:
-            store.delete_subscription(tx, req["SubscriptionArn"])
+            found = store.subscription(tx, arn)
+            if found is None or ctx.principal.account == found.owner:
+                store.delete_subscription(tx, arn)
+            elif found.confirmed:
+                ended = replace(found, confirmed=False, needs_authentication=False)
+                self._ask(ctx, tx, ended, token, message_id, "UnsubscribeConfirmation")
             return {}
 
         return ctx.write(write)
+
+    def _ask(self, ctx: Context, tx: Any, one: Subscription, token: str, message_id: str, kind: str) -> None:
+        """Keep a subscription as one that its endpoint may confirm for as long as the token that it is sent counts."""
+        waiting = replace(one, token=token, token_until=ctx.now + model.TOKEN_LIFE)
+        store.save_subscription(tx, waiting)
+        tx.timer(EXPIRE, one.arn, waiting.token_until)
+        text = confirmation_text(one.topic_arn) if kind == "SubscriptionConfirmation" else cancellation_text(one.arn)
+        payload = {
+            "type": kind,
+            "id": message_id,
+            "subscription": one.arn,
+            "token": token,
+            "message": text,
+            "time": ctx.now,
+        }
+        tx.effect(DELIVER, f"confirm:{message_id}", payload)
 
     def list_subscriptions(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The account's subscriptions in the region, a hundred a page."""
@@ -141,6 +151,13 @@ class Subscriptions(Base):
             return {}
 
         return ctx.write(write)
+
+
+def _confirmed(found: Subscription, proof: bool, *, signed: bool) -> Subscription:
+    """The subscription, confirmed. Who confirms it once more may protect it, and never takes protection away."""
+    kept = found.confirmed and found.needs_authentication
+    authenticated = signed or (found.confirmed and found.authenticated)
+    return replace(found, confirmed=True, authenticated=authenticated, needs_authentication=kept or (proof and signed))
 
 
 def _flag(value: bool) -> str:

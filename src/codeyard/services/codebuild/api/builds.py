@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from codeyard.contract import Context, Params
+from codeyard.contract import INTERNAL, Context, Params
 from codeyard.formats import page_tokens
 from codeyard.services.codebuild import store
 from codeyard.services.codebuild.api.base import PAGE, Base, checked, place
@@ -17,13 +17,16 @@ from codeyard.services.codebuild.views import build_view
 from codeyard.storage import Row, Tx, dumps, loads
 
 TOKEN_LIFE = 300_000_000
+# A service calls for work that it keeps durably: what it says again, however late, must not begin a second build.
+SERVICES_TOKEN_LIFE = 7 * 86_400_000_000
 
 
 class Builds(Base):
     """Start, stop, retry, read, list and delete builds."""
 
     def start_build(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """Start a build of a project, with overrides; an idempotency token finds the same build for 5 minutes."""
+        """Start a build of a project, with overrides; an idempotency token finds the same build for 5 minutes, that of
+        a service for as long as it may be said again."""
         return ctx.write(lambda tx: self._start(ctx, tx, req, dict(req)))
 
     def retry_build(self, ctx: Context, req: Params) -> dict[str, Any]:
@@ -114,7 +117,9 @@ class Builds(Base):
         request = {k: v for k, v in req.items() if k != "idempotencyToken"}
         plan = {"request": request, "document": document, "network": projects.network(document)}
         if token:
-            kept = {"digest": digest, "build": record["id"], "expires": ctx.now + TOKEN_LIFE}
+            by_service = ctx.principal.invoked_by and ctx.origin is INTERNAL  # not the role's keys in a build's hands
+            life = SERVICES_TOKEN_LIFE if by_service else TOKEN_LIFE
+            kept = {"digest": digest, "build": record["id"], "expires": ctx.now + life}
             store.keep_token(tx, ctx.account, ctx.region, token, **kept)
         return {"build": build_view(self._engine.start(tx, record, plan, (ctx.account, ctx.region)))}
 

@@ -63,14 +63,15 @@ class RunnerProtocol:
     def claim_job(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The next build, waited for; answers early when a build that the runner holds is no longer its own."""
         fleet = self._runner(ctx).fleet
-        self._take_back(ctx.principal.arn, {held["jobId"] for held in req.get("holding") or ()})
+        worker = f"{ctx.principal.arn}#{req.get('process') or ''}"  # one identity may have several processes
+        self._take_back(worker, {held["jobId"] for held in req.get("holding") or ()})
         until = time.monotonic() + min(req.get("waitSeconds") or 0, 20)
         while True:
             generation = self._generation
             lost = self._lost(req.get("holding") or ())
             if lost:
                 return {"lost": lost}
-            if req.get("capacity", 1) > 0 and (job := self._take(ctx, fleet)) is not None:
+            if req.get("capacity", 1) > 0 and (job := self._take(worker, fleet)) is not None:
                 return {"job": job}
             left = until - time.monotonic()
             if left <= 0 or self._closed:
@@ -166,22 +167,22 @@ class RunnerProtocol:
         self._heard("")
 
     def _take_back(self, worker: str, holding: set[str]) -> None:
-        """Builds that the runner was given in an answer which never reached it: offer them again at once."""
+        """Builds that the process was given in an answer which never reached it: offer them again at once."""
         for build_id in set(self._kit.jobs.leased_to(worker)) - holding:
             row = self._kit.db.read(lambda tx, i=build_id: store.build(tx, i))  # type: ignore[misc]
             if row is not None and row.stage == "offered":
                 self._kit.jobs.lapse(build_id, worker)
 
-    def _take(self, ctx: Context, fleet: str) -> dict[str, Any] | None:
+    def _take(self, worker: str, fleet: str) -> dict[str, Any] | None:
         """Lease the next build. Its record learns of it with the first report, which spares the claim a write."""
-        job = self._kit.jobs.claim((fleet,), ctx.principal.arn, self._lease)
+        job = self._kit.jobs.claim((fleet,), worker, self._lease)
         while job is not None:
             row = self._kit.db.read(lambda tx, i=job.id: store.build(tx, i))  # type: ignore[misc]
             if row is None or row.stage == "ended":
                 self._kit.jobs.finish(job.id, job.fence)
             elif (answer := self._answer(row, job)) is not None:
                 return answer
-            job = self._kit.jobs.claim((fleet,), ctx.principal.arn, self._lease)
+            job = self._kit.jobs.claim((fleet,), worker, self._lease)
         return None
 
     def _answer(self, row: Row, job: Job) -> dict[str, Any] | None:

@@ -48,7 +48,7 @@ def _make_user(call: Call, name: str) -> dict[str, str]:
     try:
         call("iam", "CreateUser", {"UserName": user, "Path": USER_PATH})
     except AwsError as error:  # an earlier enrolment's user, whose file is lost: its keys are replaced
-        if error.code != "EntityAlreadyExists":
+        if not error.code.startswith("EntityAlreadyExists"):  # on the wire the name has no "Exception"
             raise
         for key in call("iam", "ListAccessKeys", {"UserName": user}).get("AccessKeyMetadata", []):
             call("iam", "DeleteAccessKey", {"UserName": user, "AccessKeyId": key["AccessKeyId"]})

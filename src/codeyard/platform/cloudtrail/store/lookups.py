@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from codeyard.platform.cloudtrail.model import Question
+from codeyard.platform.cloudtrail.lookups import Question
 from codeyard.storage.system import audit, audit_resources
 
 _COLUMNS = {

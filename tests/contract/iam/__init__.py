@@ -1,0 +1,1 @@
+"""IAM and STS through the clients that people use."""
