@@ -12,6 +12,7 @@ from codeyard.platform.cloudtrail.model import HOST, Trail
 from codeyard.platform.cloudtrail.selectors import Wanted
 from codeyard.platform.cloudtrail.store import trails
 from codeyard.storage import Database
+from codeyard.storage.trail import nobody
 
 CHANNEL = "cloudtrail-trails"
 _GLOBAL = frozenset({"iam.amazonaws.com", "sts.amazonaws.com", "organizations.amazonaws.com"})
@@ -51,7 +52,6 @@ class Following:
     def start(self) -> None:
         """Begin to follow."""
         self._db.subscribe(CHANNEL, lambda message: self._read())
-        self._db.followers.of = self.trails
         self._read()
 
     def trails(self, record: Record) -> list[str]:
@@ -70,6 +70,7 @@ class Following:
             for trail in found:
                 followers[trail.account] = (*followers.get(trail.account, ()), _follower(trail))
             self._followers = followers
+            self._db.followers.of = self.trails if followers else nobody
             self._data = frozenset(
                 (service, trail.account)
                 for trail in found

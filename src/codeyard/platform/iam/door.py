@@ -136,8 +136,11 @@ class IamDoor:
         return user_principal(user), now
 
     def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
-        """The user behind a console password, or None; who has MFA devices needs a code of one. Whose password must be changed first, or is too old, may do
-        nothing else; under a policy of hard expiry who has an old one is not let in."""
+        """The user behind a console password, or None; who has MFA devices needs a code of one.
+
+        Whose password must be changed first, or is too old, may do nothing else; under a policy of hard expiry who has
+        an old one is not let in.
+        """
 
         def look(tx: Tx) -> User | None:
             number = entities.account_by_alias(tx, account) or account

@@ -58,7 +58,8 @@ def sign(secret: bytes, spec: Spec, algorithm: str, kind: str, message: bytes) -
     elif spec.family == "ecc":
         made = key.sign(message, ec.ECDSA(_digest(algorithm, kind, message)))
     elif kind == MU:
-        made = key.sign_mu(_mu(spec, message))
+        mu = _mu(spec, message)
+        made = key.sign_mu(mu)
     else:
         made = key.sign(_whole(algorithm, kind, message))
     return made
@@ -73,7 +74,8 @@ def verifies(secret: bytes, spec: Spec, algorithm: str, kind: str, message: byte
         elif spec.family == "ecc":
             key.verify(signature, message, ec.ECDSA(_digest(algorithm, kind, message)))
         elif kind == MU:
-            key.verify_mu(signature, _mu(spec, message))
+            mu = _mu(spec, message)
+            key.verify_mu(signature, mu)
         else:
             key.verify(signature, _whole(algorithm, kind, message))
     except InvalidSignature:
