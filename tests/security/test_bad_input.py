@@ -36,6 +36,7 @@ SERVICES = (
 _NOT_WRITTEN = (
     botocore.exceptions.ParamValidationError,
     botocore.exceptions.InvalidEndpointConfigurationError,
+    botocore.exceptions.FlexibleChecksumError,
 )
 NOT_SENT = {("codepipeline", "PollForJobs")}
 

@@ -48,6 +48,7 @@ def make_trail(yard: TestYard, **more: Any) -> str:
     open_bucket(yard)
     made = {"Name": NAME, "S3BucketName": BUCKET, "EnableLogFileValidation": True, **more}
     arn = yard.call("cloudtrail", "CreateTrail", made)["TrailARN"]
+    yard.yard.gateway.auditor.flush()  # what was read before is none of the trail's
     yard.call("cloudtrail", "StartLogging", {"Name": NAME})
     yard.settle()
     return str(arn)

@@ -25,6 +25,7 @@ NOT_CARRIED = (
     ("all", "querystring", "an empty list or map", "there is no pair to send"),
     ("all", "querystring", "a map's key that is another member's name", "it would be that member"),
     ("all", "payload", "its absence, empty bytes, empty text", "no body and an empty body are the same"),
+    ("all", "payload", "its media type's absence, where the model has a member for it", "a body is sent with its type"),
     ("query", "body", "a structure or map without members", "only leaves have a name"),
     ("query, rest-xml", "body", "an empty flattened list or map", "there is no element to repeat"),
     ("query, rest-xml", "body", "control characters; a carriage return", "XML 1.0 has none; readers make it a newline"),
@@ -59,7 +60,8 @@ class Maker:
             if name in shared:
                 continue
             must = name in shape.required_members or member.serialization.get("location") in ("uri", "statusCode")
-            must = must or (top and shape.serialization.get("payload") == name)
+            typed = member.serialization.get("name", "").lower() == "content-type"
+            must = must or (top and (shape.serialization.get("payload") == name or typed))
             if (must and depth < 12) or self.random.random() < chance:
                 made[name] = self.member(shape, name, member, depth, top)
         return {name: value for name, value in made.items() if value is not _NOTHING}
