@@ -129,6 +129,8 @@ class AwsDoor:
         body = await inbound.whole()
         self._name_operation(call, body)
         if call.route.operation is None:
+            if proof.signed is None:
+                self._signatures.refuse_unsigned(call.route)
             self._spooler.checked(body, proof.signed, proof.head, proof.key)
             raise _unknown(call.route)
         inv = self._invocation(call, proof, body)
