@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -34,17 +34,23 @@ def codeyard(*arguments: str, **more: Any) -> list[str]:
     return [sys.executable, "-m", "codeyard.cli", *arguments]
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """What endpoint.json says of a server on HOST, with its data folder."""
-    data = tmp_path / "data"
-    server = subprocess.Popen(codeyard("serve", "--data", str(data), "--host", HOST, "--port", "0"))
+@contextmanager
+def serving(data: Path, *options: str) -> Iterator[dict[str, Any]]:
+    """What endpoint.json says of a server with the options, with its data folder."""
+    server = subprocess.Popen(codeyard("serve", "--data", str(data), "--port", "0", *options))
     try:
         wait_until("the server serves", lambda: server.poll() is not None or (data / "endpoint.json").exists())
         yield {**json.loads((data / "endpoint.json").read_text()), "data": str(data)}
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A server on HOST."""
+    with serving(tmp_path / "data", "--host", HOST) as found:
+        yield found
 
 
 def test_its_address_its_environment_and_its_runner_speak_tls(served: dict[str, Any]) -> None:
@@ -83,6 +89,22 @@ def test_the_console_is_reached_by_the_servers_own_address(served: dict[str, Any
         assert b"Pipelines" in answer.read()
     (cookie,) = cookies
     assert (cookie.secure, cookie.path, cookie.has_nonstandard_attr("HttpOnly")) == (True, "/console", True)
+
+
+def test_on_every_address_the_console_answers_under_the_public_name_with_a_certificate_of_it(tmp_path: Path) -> None:
+    public = ("--host", "0.0.0.0", "--public-url", "https://code.example.com:4599")
+    with serving(tmp_path / "data", "--no-runner", *public) as found:
+        assert found["console"] == "https://code.example.com:4599/console"
+        port, trusted = int(found["endpoint"].rpartition(":")[2]), ssl.create_default_context(cafile=found["ca"])
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as line,
+            trusted.wrap_socket(line, server_hostname="code.example.com") as spoken,
+        ):
+            spoken.sendall(b"GET /console/signin HTTP/1.1\r\nHost: code.example.com:4599\r\nConnection: close\r\n\r\n")
+            with spoken.makefile("rb") as answer:
+                page = answer.read()
+    assert b"200 OK" in page
+    assert b'action="/console/signin"' in page
 
 
 def test_an_object_on_the_host_of_the_console_runs_no_script(served: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from codeyard.cli.endpoint import client
 from codeyard.cli.env import variables
 from tests.crash.support import wait_until
 from tests.support import quick_aws
@@ -42,6 +43,7 @@ AFTER: dict[str, tuple[str, ...]] = {
     "make-a-pipeline": ("roll-back-a-deployment",),
     "approve-a-release": ("make-a-pipeline",),
     "find-out-who-did-it": ("push-code",),
+    "trail-to-a-bucket-and-verify-it": (),
     "first-user-and-least-privilege": (),
     "keys-without-secrets-by-oidc": (),
     "send-events-to-slack-or-a-webhook": ("push-code",),
@@ -101,12 +103,20 @@ class Reader:
             self.read(before)
         log, typed = self.folder / f"{page}.log", self.folder / f"{page}.sh"
         typed.write_text(script(PAGES / f"{page}.md"))
-        status = self._start(page, ["bash", str(typed)]).wait(60)
+        status = self._start(page, ["bash", str(typed)]).wait(150)
         (self._failed if status else self._done).add(page)
         assert status == 0, f"{page}.md:\n{log.read_text()[-3000:]}"
 
     def close(self) -> None:
-        """End the server and whatever the pages left in the background."""
+        """Let the builds end, then the server and whatever the pages left in the background."""
+        codebuild = client(json.loads((self.folder / "data" / "endpoint.json").read_text()), "codebuild")
+
+        def ended() -> bool:
+            ids = codebuild.list_builds()["ids"]
+            return not ids or all(one["buildComplete"] for one in codebuild.batch_get_builds(ids=ids)["builds"])
+
+        with suppress(AssertionError):  # what does not end has failed its page already
+            wait_until("the builds end", ended, 30)
         for group in reversed(self._groups):
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGTERM)

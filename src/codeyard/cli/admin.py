@@ -33,7 +33,7 @@ def ask(data: Path, path: str, body: dict[str, Any]) -> dict[str, Any]:
     finally:
         connection.close()
     if response.status != 200:
-        raise click.ClickException(str(answer.get("message", "refused")))
+        raise click.ClickException(str(answer.get("message", "the server refused, and its log says why")))
     return answer
 
 

@@ -13,12 +13,17 @@ import click
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     required=True,
-    help="what `codeyard host add` wrote",
+    help="what `codeyard host add NAME` wrote: DATA/hosts/NAME/agent.yml",
 )
 @click.option("--once", is_flag=True, help="carry out what waits, then end")
 def command(config: Path, once: bool) -> None:
     """Poll for this host's deployment commands and carry them out, until SIGTERM."""
+    from codeyard.agent.config import ConfigError, load
     from codeyard.agent.main import run
 
+    try:
+        load(config)
+    except ConfigError as problem:
+        raise click.ClickException(f"{problem}. `codeyard host add NAME` writes a new one") from None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     run(config, once=once)

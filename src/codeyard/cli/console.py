@@ -20,3 +20,4 @@ def command(data: Path, user: str) -> None:
     from codeyard.cli.admin import one_time_link
 
     click.echo(one_time_link(data, user))
+    click.echo("Open it in a browser within five minutes; it signs in once.", err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,14 @@ import botocore.exceptions
 import click
 
 from codeyard.cli.endpoint import DATA, client, read_endpoint
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_FIXES = {
+    "EntityAlreadyExists": "{name} is enrolled already. Withdraw it first: codeyard host remove {name}",
+    "InstanceNameAlreadyRegisteredException": "{name} is registered already: aws deploy list-on-premises-instances",
+    "NoSuchEntity": "no host is called {name}. Those that are: aws deploy list-on-premises-instances",
+    "InstanceNotRegisteredException": "no host is called {name}. Those that are: aws deploy list-on-premises-instances",
+}
 
 
 @click.group()
@@ -33,7 +43,12 @@ def add(
 
     endpoint = read_endpoint(data)
     where = folder or data / "hosts" / name
+    for bucket in buckets:
+        if not _BUCKET.fullmatch(bucket):
+            raise click.ClickException(f"{bucket!r} is no bucket's name: 3 to 63 of a-z 0-9 . and -")
     made = _tell(
+        name,
+        data,
         lambda: enrol(
             _caller(endpoint),
             name,
@@ -44,7 +59,7 @@ def add(
             buckets=buckets,
             ca=Path(endpoint["ca"]),
             local=not whole_machine,
-        )
+        ),
     )
     click.echo(f"{made.name} is enrolled as {made.user_arn}")
     click.echo(f"Next:  codeyard agent --config {made.config}")
@@ -58,7 +73,7 @@ def remove(name: str, data: Path) -> None:
     from codeyard.agent.enrol import withdraw
 
     endpoint = read_endpoint(data)
-    _tell(lambda: withdraw(_caller(endpoint), name))
+    _tell(name, data, lambda: withdraw(_caller(endpoint), name))
     click.echo(f"{name} is withdrawn; stop its agent")
 
 
@@ -76,10 +91,15 @@ def _caller(endpoint: dict[str, Any]) -> Any:
     return call
 
 
-def _tell(act: Any) -> Any:
+def _tell(name: str, data: Path, act: Callable[[], Any]) -> Any:
     try:
         return act()
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ValueError) as problem:
+    except botocore.exceptions.EndpointConnectionError:
+        raise click.ClickException(f"no server is running on {data}. Start one: codeyard serve --data {data}") from None
+    except botocore.exceptions.ClientError as problem:
+        fix = _FIXES.get(str(problem.response.get("Error", {}).get("Code")), "{problem}")
+        raise click.ClickException(fix.format(name=name, problem=problem)) from None
+    except (botocore.exceptions.BotoCoreError, OSError, ValueError) as problem:
         raise click.ClickException(str(problem)) from None
 
 
@@ -88,6 +108,6 @@ def _pairs(tags: tuple[str, ...]) -> dict[str, str]:
     for tag in tags:
         key, equals, value = tag.partition("=")
         if not equals or not key:
-            raise click.ClickException(f"{tag!r} is not KEY=VALUE")
+            raise click.ClickException(f"{tag!r} is not KEY=VALUE, such as env=production")
         found[key] = value
     return found
