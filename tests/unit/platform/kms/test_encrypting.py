@@ -98,7 +98,7 @@ def test_rsa_encrypts_as_much_as_oaep_leaves_room_for(keys: Keys, bits: int, alg
     error = keys.error("Encrypt", KeyId=arn, Plaintext=b"p" * (most + 1), EncryptionAlgorithm=name)
     assert error.code == "ValidationException"
     assert keys.error("Decrypt", CiphertextBlob=blob, EncryptionAlgorithm=name).code == "ValidationException"
-    wrong = keys.error("Decrypt", KeyId=arn, CiphertextBlob=blob[:-1] + b"\x00", EncryptionAlgorithm=name)
+    wrong = keys.error("Decrypt", KeyId=arn, CiphertextBlob=blob[:-1] + bytes([blob[-1] ^ 1]), EncryptionAlgorithm=name)
     assert wrong.code == "InvalidCiphertextException"
 
 
