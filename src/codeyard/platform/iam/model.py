@@ -145,6 +145,17 @@ class SshKey:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningCertificate:
+    """A user's X.509 signing certificate."""
+
+    id: str
+    user_id: str
+    body: str
+    status: str
+    uploaded: int
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceProfile:
     """A container for a role; `role_id` is empty while it holds none."""
 

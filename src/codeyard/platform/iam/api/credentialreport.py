@@ -9,10 +9,9 @@ from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import moment, whole_second
 from codeyard.platform.iam import model
 from codeyard.platform.iam.api.base import Answer, Room
-from codeyard.platform.iam.model import AccessKey, User
+from codeyard.platform.iam.model import AccessKey, SigningCertificate, User
 from codeyard.platform.iam.passwordpolicy import SETTING, PasswordPolicy
-from codeyard.platform.iam.store import certificates, devices, entities, keys, settings
-from codeyard.platform.iam.store.certificates import SigningCertificate
+from codeyard.platform.iam.store import devices, entities, keys, settings
 from codeyard.storage import Tx
 
 _REPORT = "credential-report"
@@ -83,7 +82,7 @@ def _root(tx: Tx, ctx: Context) -> list[str]:
 
 def _line(tx: Tx, user: User, policy: PasswordPolicy) -> list[str]:
     held = sorted(keys.of_user(tx, AccessKey, user.id), key=lambda one: one.created)
-    signing = sorted(certificates.of_user(tx, user.id), key=lambda one: one.uploaded)
+    signing = sorted(keys.of_user(tx, SigningCertificate, user.id), key=lambda one: one.uploaded)
     return [
         user.name,
         model.arn("user", user.account, user.path, user.name),

@@ -6,7 +6,8 @@ from codeyard.contract import Context, Params
 from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import model
 from codeyard.platform.iam.api.base import Answer, Room, boundary_answer, encoded, profile_answer, sliced, tag_list
-from codeyard.platform.iam.model import Group, ManagedPolicy, PolicyVersion, Role, User
+from codeyard.platform.iam.api.policies import policy_answer, version_answer, versions_of
+from codeyard.platform.iam.model import Group, ManagedPolicy, Role, User
 from codeyard.platform.iam.store import entities
 from codeyard.platform.iam.store import policies as store
 from codeyard.platform.iam.store.tables import groups, policies, roles
@@ -14,6 +15,7 @@ from codeyard.storage import Tx
 
 _MEMBERS = {"User": "UserDetailList", "Group": "GroupDetailList", "Role": "RoleDetailList"}
 Thing = User | Group | Role | ManagedPolicy
+Usage = dict[str, tuple[int, int]]
 
 
 class AccountDetails(Room):
@@ -24,17 +26,17 @@ class AccountDetails(Room):
         wanted = req.get("Filter") or ()
 
         def get(tx: Tx) -> Answer:
-            found = [one for one in self._everything(tx, ctx) if not wanted or one[0] in wanted]
+            usage = store.usage(tx, ctx.account)
+            found = [one for one in self._everything(tx, ctx, usage) if not wanted or one[0] in wanted]
             shown, more = sliced(req, found, lambda one: one[1])
             answer: Answer = {member: [] for member in (*_MEMBERS.values(), "Policies")}
-            usage = store.usage(tx, ctx.account)
             for kind, _, thing in shown:
                 answer[_MEMBERS.get(kind, "Policies")].append(self._told(tx, thing, usage))
             return {**answer, **more}
 
         return self._read(get)
 
-    def _everything(self, tx: Tx, ctx: Context) -> list[tuple[str, str, Thing]]:
+    def _everything(self, tx: Tx, ctx: Context, usage: Usage) -> list[tuple[str, str, Thing]]:
         """(kind, place in the list, thing)."""
         found: list[tuple[str, str, Thing]] = [
             ("User", f"1{one.name.lower()}", one) for one in entities.users_of(tx, ctx.account)
@@ -44,10 +46,9 @@ class AccountDetails(Room):
             found += [(kind, f"{place}{row.key}", made(row)) for row in rows]
         rows = tx.all(policies.select().where(policies.c.account == ctx.account))
         found += [("LocalManagedPolicy", f"4{row.arn}", store.policy_of(row)) for row in rows]
-        used = store.usage(tx, ctx.account)
-        return found + [("AWSManagedPolicy", f"5{arn}", one) for arn, one in self.aws.policies.items() if arn in used]
+        return found + [("AWSManagedPolicy", f"5{arn}", one) for arn, one in self.aws.policies.items() if arn in usage]
 
-    def _told(self, tx: Tx, thing: Thing, usage: dict[str, tuple[int, int]]) -> Answer:
+    def _told(self, tx: Tx, thing: Thing, usage: Usage) -> Answer:
         if isinstance(thing, ManagedPolicy):
             return self._policy_detail(tx, thing, usage)
         kind = type(thing).__name__
@@ -67,33 +68,12 @@ class AccountDetails(Room):
         }
         return answer if isinstance(thing, Group) else answer | _of_user_or_role(tx, thing)
 
-    def _policy_detail(self, tx: Tx, policy: ManagedPolicy, usage: dict[str, tuple[int, int]]) -> Answer:
-        attached, bounding = usage.get(policy.arn, (0, 0))
-        document = self.aws.document(policy.arn)
-        versions = [PolicyVersion(1, document, policy.created)] if document else store.policy_versions(tx, policy.arn)
-        answer: Answer = {
-            "PolicyName": policy.name,
-            "PolicyId": policy.id,
-            "Arn": policy.arn,
-            "Path": policy.path,
-            "DefaultVersionId": f"v{policy.default_version}",
-            "AttachmentCount": attached,
-            "PermissionsBoundaryUsageCount": bounding,
-            "IsAttachable": True,
-            "CreateDate": whole_second(policy.created),
-            "UpdateDate": whole_second(policy.updated),
-            "PolicyVersionList": [_version(one, policy.default_version) for one in versions],
-        }
-        return answer | ({"Description": policy.description} if policy.description else {})
-
-
-def _version(version: PolicyVersion, default: int) -> Answer:
-    return {
-        "Document": encoded(version.document),
-        "VersionId": f"v{version.number}",
-        "IsDefaultVersion": version.number == default,
-        "CreateDate": whole_second(version.created),
-    }
+    def _policy_detail(self, tx: Tx, policy: ManagedPolicy, usage: Usage) -> Answer:
+        listed = [
+            version_answer(one, policy.default_version) | {"Document": encoded(one.document)}
+            for one in versions_of(tx, self.aws, policy)
+        ]
+        return policy_answer(policy, usage, description=True) | {"PolicyVersionList": listed}
 
 
 def _of_user_or_role(tx: Tx, thing: User | Role) -> Answer:

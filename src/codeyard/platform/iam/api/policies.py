@@ -8,6 +8,7 @@ from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
 from codeyard.platform.iam.api.base import Answer, Room, check_quota, encoded, sliced, tag_list
+from codeyard.platform.iam.managed import AwsManaged
 from codeyard.platform.iam.model import ManagedPolicy, PolicyVersion
 from codeyard.platform.iam.policy import parse
 from codeyard.platform.iam.store import entities
@@ -52,7 +53,7 @@ class Policies(Room):
                 tags=tags,
             )
             store.add_version(tx, arn, 1, document, ctx.now)
-            return {"Policy": _answer(self._policy(tx, ctx, arn), {}, tags=True)}
+            return {"Policy": policy_answer(self._policy(tx, ctx, arn), {}, tags=True)}
 
         return ctx.write(make)
 
@@ -61,7 +62,7 @@ class Policies(Room):
 
         def get(tx: Tx) -> Answer:
             policy = self._policy(tx, ctx, req["PolicyArn"])
-            return _answer(policy, store.usage(tx, ctx.account), tags=True, description=True)
+            return policy_answer(policy, store.usage(tx, ctx.account), tags=True, description=True)
 
         return {"Policy": self._read(get)}
 
@@ -75,7 +76,7 @@ class Policies(Room):
         prefix = req.get("PathPrefix") or "/"
         wanted = [one for one in found if one.path.startswith(prefix) and _is_wanted(one, req, usage)]
         shown, more = sliced(req, wanted, lambda policy: policy.name.lower() + policy.arn)
-        return {"Policies": [_answer(policy, usage) for policy in shown], **more}
+        return {"Policies": [policy_answer(policy, usage) for policy in shown], **more}
 
     def delete_policy(self, ctx: Context, req: Params) -> Answer:
         """Delete a managed policy that is attached to nothing and has one version left."""
@@ -110,7 +111,7 @@ class Policies(Room):
             if default:
                 entities.update(tx, policies, policy.id, default_version=number, updated=ctx.now)
             version = PolicyVersion(number, document, ctx.now)
-            return {"PolicyVersion": _version(version, number if default else policy.default_version)}
+            return {"PolicyVersion": version_answer(version, number if default else policy.default_version)}
 
         return ctx.write(make)
 
@@ -119,7 +120,7 @@ class Policies(Room):
 
         def get(tx: Tx) -> Answer:
             policy, version = self._version(tx, ctx, req)
-            return {**_version(version, policy.default_version), "Document": encoded(version.document)}
+            return {**version_answer(version, policy.default_version), "Document": encoded(version.document)}
 
         return {"PolicyVersion": self._read(get)}
 
@@ -128,11 +129,11 @@ class Policies(Room):
 
         def get(tx: Tx) -> tuple[ManagedPolicy, list[PolicyVersion]]:
             policy = self._policy(tx, ctx, req["PolicyArn"])
-            return policy, self._versions(tx, policy)
+            return policy, versions_of(tx, self.aws, policy)
 
         policy, found = self._read(get)
         shown, more = sliced(req, found, lambda version: f"{10**9 - version.number:010d}")
-        return {"Versions": [_version(version, policy.default_version) for version in shown], **more}
+        return {"Versions": [version_answer(version, policy.default_version) for version in shown], **more}
 
     def delete_policy_version(self, ctx: Context, req: Params) -> Answer:
         """Delete a version that is not the default."""
@@ -194,16 +195,10 @@ class Policies(Room):
             raise errors.invalid(f"Policy {arn} is managed by AWS and cannot be changed.")
         return policy
 
-    def _versions(self, tx: Tx, policy: ManagedPolicy) -> list[PolicyVersion]:
-        document = self.aws.document(policy.arn)
-        return store.policy_versions(tx, policy.arn) if document is None else [
-            PolicyVersion(1, document, policy.created)
-        ]  # fmt: skip
-
     def _version(self, tx: Tx, ctx: Context, req: Params, *, own: bool = False) -> tuple[ManagedPolicy, PolicyVersion]:
         find = self._own if own else self._policy
         policy = find(tx, ctx, req["PolicyArn"])
-        for version in self._versions(tx, policy):
+        for version in versions_of(tx, self.aws, policy):
             if f"v{version.number}" == req["VersionId"]:
                 return policy, version
         raise errors.no_such(f"Policy {policy.arn} version {req['VersionId']} does not exist or is not attachable.")
@@ -225,9 +220,16 @@ def _is_wanted(policy: ManagedPolicy, req: Params, usage: Mapping[str, tuple[int
     return not req.get("OnlyAttached") or bool(attached or bounding)
 
 
-def _answer(
+def versions_of(tx: Tx, aws: AwsManaged, policy: ManagedPolicy) -> list[PolicyVersion]:
+    """A managed policy's documents; one of AWS's own has one."""
+    document = aws.document(policy.arn)
+    return store.policy_versions(tx, policy.arn) if document is None else [PolicyVersion(1, document, policy.created)]
+
+
+def policy_answer(
     policy: ManagedPolicy, usage: Mapping[str, tuple[int, int]], *, tags: bool = False, description: bool = False
 ) -> Answer:
+    """A managed policy as answers carry it; `usage` is (attachments, boundaries) by ARN."""
     attached, bounding = usage.get(policy.arn, (0, 0))
     found: Answer = {
         "PolicyName": policy.name,
@@ -248,7 +250,8 @@ def _answer(
     return found
 
 
-def _version(version: PolicyVersion, default: int) -> Answer:
+def version_answer(version: PolicyVersion, default: int) -> Answer:
+    """A version as answers carry it, without its document."""
     return {
         "VersionId": f"v{version.number}",
         "IsDefaultVersion": version.number == default,

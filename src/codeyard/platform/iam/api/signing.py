@@ -8,9 +8,8 @@ from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import errors, model
 from codeyard.platform.iam.api.base import Answer, Room, find_user, sliced, user_name
-from codeyard.platform.iam.model import User
-from codeyard.platform.iam.store import certificates
-from codeyard.platform.iam.store.certificates import SigningCertificate
+from codeyard.platform.iam.model import SigningCertificate, User
+from codeyard.platform.iam.store import keys
 from codeyard.storage import Tx
 
 
@@ -28,13 +27,13 @@ class SigningCertificates(Room):
 
         def put(tx: Tx) -> Answer:
             user = find_user(tx, ctx, name)
-            held = certificates.of_user(tx, user.id)
+            held = keys.of_user(tx, SigningCertificate, user.id)
             if any(x509.load_pem_x509_certificate(one.body.encode("utf-8")) == fresh for one in held):
                 raise AwsError("DuplicateCertificateException", "The certificate is already associated with the user.")
             if len(held) >= model.SIGNING_CERTIFICATES_PER_USER:
                 raise errors.limit("SigningCertificatesPerUser", model.SIGNING_CERTIFICATES_PER_USER)
             made = SigningCertificate(certificate_id, user.id, body, "Active", ctx.now)
-            certificates.add(tx, made)
+            keys.add(tx, made)
             return {"Certificate": _answer(made, user)}
 
         return ctx.write(put)
@@ -45,7 +44,7 @@ class SigningCertificates(Room):
 
         def get(tx: Tx) -> list[Answer]:
             user = find_user(tx, ctx, name)
-            return [_answer(one, user) for one in certificates.of_user(tx, user.id)]
+            return [_answer(one, user) for one in keys.of_user(tx, SigningCertificate, user.id)]
 
         shown, more = sliced(req, self._read(get), lambda one: str(one["CertificateId"]))
         return {"Certificates": shown, **more}
@@ -57,7 +56,8 @@ class SigningCertificates(Room):
             raise errors.invalid(f"A certificate cannot be given the status {req['Status']}.")
 
         def change(tx: Tx) -> Answer:
-            certificates.set_status(tx, _held(tx, ctx, name, req["CertificateId"]).id, req["Status"])
+            held = _held(tx, ctx, name, req["CertificateId"])
+            keys.update(tx, SigningCertificate, held.id, status=req["Status"])
             return {}
 
         return ctx.write(change)
@@ -67,14 +67,14 @@ class SigningCertificates(Room):
         name = user_name(ctx, req)
 
         def remove(tx: Tx) -> Answer:
-            certificates.delete(tx, _held(tx, ctx, name, req["CertificateId"]).id)
+            keys.delete(tx, SigningCertificate, _held(tx, ctx, name, req["CertificateId"]).id)
             return {}
 
         return ctx.write(remove)
 
 
 def _held(tx: Tx, ctx: Context, name: str, certificate_id: str) -> SigningCertificate:
-    for one in certificates.of_user(tx, find_user(tx, ctx, name).id):
+    for one in keys.of_user(tx, SigningCertificate, find_user(tx, ctx, name).id):
         if one.id == certificate_id:
             return one
     raise errors.no_such(f"The Certificate with id {certificate_id} cannot be found.")

@@ -19,8 +19,8 @@ from codeyard.platform.iam.api.base import (
 )
 from codeyard.platform.iam.callers import arn_of
 from codeyard.platform.iam.fresh import new_user
-from codeyard.platform.iam.model import AccessKey, ServiceCredential, SshKey, User
-from codeyard.platform.iam.store import certificates, devices, entities, jobs, keys, settings
+from codeyard.platform.iam.model import AccessKey, ServiceCredential, SigningCertificate, SshKey, User
+from codeyard.platform.iam.store import devices, entities, jobs, keys, settings
 from codeyard.platform.iam.store.tables import users
 from codeyard.storage import Tx
 
@@ -123,7 +123,7 @@ def _refuse_in_use(tx: Tx, user: User) -> None:
         raise errors.conflict("Cannot delete entity, must delete access keys first.")
     if devices.of_user(tx, user.id):
         raise errors.conflict("Cannot delete entity, must delete MFA device first.")
-    if certificates.of_user(tx, user.id):
+    if keys.of_user(tx, SigningCertificate, user.id):
         raise errors.conflict("Cannot delete entity, must delete signing certificates first.")
     credentials, ssh_keys = keys.of_user(tx, ServiceCredential, user.id), keys.of_user(tx, SshKey, user.id)
     if credentials or ssh_keys:

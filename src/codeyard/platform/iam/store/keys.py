@@ -1,4 +1,4 @@
-"""Access keys, service-specific credentials and SSH public keys."""
+"""What a user proves itself by: access keys, service-specific credentials, SSH public keys, signing certificates."""
 
 from __future__ import annotations
 
@@ -7,12 +7,26 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from codeyard.platform.iam.model import AccessKey, ServiceCredential, SshKey
-from codeyard.platform.iam.store.tables import CHANNEL, access_keys, credentials, roles, ssh_keys, users
+from codeyard.platform.iam.model import AccessKey, ServiceCredential, SigningCertificate, SshKey
+from codeyard.platform.iam.store.tables import (
+    CHANNEL,
+    access_keys,
+    credentials,
+    roles,
+    signing_certificates,
+    ssh_keys,
+    users,
+)
 from codeyard.storage import Row, Tx
 
-T = TypeVar("T", bound=AccessKey | ServiceCredential | SshKey)
-_TABLES: Mapping[type, sa.Table] = {AccessKey: access_keys, ServiceCredential: credentials, SshKey: ssh_keys}
+UserKey = AccessKey | ServiceCredential | SshKey | SigningCertificate
+T = TypeVar("T", bound=UserKey)
+_TABLES: Mapping[type, sa.Table] = {
+    AccessKey: access_keys,
+    ServiceCredential: credentials,
+    SshKey: ssh_keys,
+    SigningCertificate: signing_certificates,
+}
 
 
 def _made(kind: type[T], row: Row) -> T:
@@ -38,7 +52,7 @@ def credential_named(tx: Tx, user_name: str) -> ServiceCredential | None:
     return None if row is None else _made(ServiceCredential, row)
 
 
-def add(tx: Tx, key: AccessKey | ServiceCredential | SshKey) -> None:
+def add(tx: Tx, key: UserKey) -> None:
     """Add a key."""
     tx.insert(_TABLES[type(key)], **{name: getattr(key, name) for name in type(key).__slots__})
     tx.notify(CHANNEL)

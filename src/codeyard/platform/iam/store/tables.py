@@ -132,6 +132,16 @@ credentials = sa.Table(
     sa.Column("created", sa.BigInteger, nullable=False),
 )
 
+signing_certificates = sa.Table(
+    "iam_signing_certificates",
+    schema,
+    sa.Column("id", Key(), primary_key=True),
+    sa.Column("user_id", Key(), nullable=False, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("uploaded", sa.BigInteger, nullable=False),
+)
+
 ssh_keys = sa.Table(
     "iam_ssh_keys",
     schema,
