@@ -86,9 +86,7 @@ class Doorkeeper:
         found: dict[str, Access] = {name: self._use(name, member) for name, member in _USES.items()}
         found |= {name: self._manage(name, abroad=True) for name in _ABROAD}
         found |= {name: self._manage(name, abroad=False) for name in _AT_HOME}
-        found |= {
-            name: _everywhere(name) for name in ("GenerateRandom", "ListAliases", "ListKeys", "ListRetirableGrants")
-        }
+        found |= {name: _everywhere(name) for name in _ON_NOTHING}
         return found | {
             "CreateKey": _create_key,
             "CreateAlias": self._create_alias,
@@ -100,10 +98,17 @@ class Doorkeeper:
         }
 
     def _check(self, scope: Scope, ask: Ask) -> Check:
+        """The check of one question about the key that is meant."""
+        return self._answered(scope, ask, *self._meant(scope, ask.given))
+
+    def _meant(self, scope: Scope, given: str) -> tuple[Reference | None, Found | None]:
+        """What a request points at, and what is there."""
+        at = finding.reference(given, scope.account, scope.region)
+        return at, self._look(at, scope) if at is not None else None
+
+    def _answered(self, scope: Scope, ask: Ask, at: Reference | None, found: Found | None) -> Check:
         """The check of one question; a key that is not there leaves it to the identity policies."""
         keys: Keys = {**conditions.of_call(scope), **conditions.of_context(ask.context), **ask.keys}
-        at = finding.reference(ask.given, scope.account, scope.region)
-        found = self._look(at, scope) if at is not None else None
         if at is None or found is None:
             return Check(f"kms:{ask.action}", _unknown(scope, ask.given, at), keys)
         keys = {**keys, **conditions.of_key(found, at.alias)}
@@ -158,17 +163,14 @@ class Doorkeeper:
         source = text(params, "SourceKeyId") or self._named_in(params)
         target = text(params, "DestinationKeyId")
         came, goes = (conditions.context(params, f"{one}EncryptionContext") for one in ("Source", "Destination"))
-        same = self._same(scope, source, target)
+        meant = {given: self._meant(scope, given) for given in (source, target)}
+        one, other = (meant[given][1] for given in (source, target))
+        same = one is not None and other is not None and one.key.id == other.key.id
         asked = (("ReEncryptFrom", source, came, "Source"), ("ReEncryptTo", target, goes, "Destination"))
         for action, given, context, side in asked:
             algorithm = text(params, f"{side}EncryptionAlgorithm") or "SYMMETRIC_DEFAULT"
             keys: Keys = {"kms:EncryptionAlgorithm": algorithm, "kms:ReEncryptOnSameKey": "true" if same else "false"}
-            yield self._check(scope, Ask(action, given, context, keys))
-
-    def _same(self, scope: Scope, one: str, other: str) -> bool:
-        found = [finding.reference(given, scope.account, scope.region) for given in (one, other)]
-        keys = [self._look(at, scope) if at is not None else None for at in found]
-        return keys[0] is not None and keys[1] is not None and keys[0].key.id == keys[1].key.id
+            yield self._answered(scope, Ask(action, given, context, keys), *meant[given])
 
     def _alias(self, scope: Scope, action: str, name: str) -> Check:
         return Check(f"kms:{action}", scope.arn("kms", name or "alias/*"), conditions.of_call(scope))

@@ -17,9 +17,14 @@ from codeyard.platform.kms.specs import AGREE, ENCAPSULATE, MAC, OLDER, SIGN, al
 class Signing(Base):
     """Operations with private keys and HMAC keys."""
 
+    def _use_with(self, ctx: Context, req: Params, usage: str, member: str) -> tuple[Use, str]:
+        """The key of a usage, and the algorithm that the request's member asks of it."""
+        use = self._use(ctx, req, usage, req["KeyId"])
+        return use, self._algorithm(use, req[member], member)
+
     def sign(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The signature over a message or its digest."""
-        use, algorithm = self._signer(ctx, req)
+        use, algorithm = self._use_with(ctx, req, SIGN, "SigningAlgorithm")
         message = bytes(req["Message"])
         made = asymmetric.sign(use.secret, use.key.kind, algorithm, req.get("MessageType") or "RAW", message)
         dry(req)
@@ -27,35 +32,27 @@ class Signing(Base):
 
     def verify(self, ctx: Context, req: Params) -> dict[str, Any]:
         """That a signature is one over the message; KMSInvalidSignatureException where it is not."""
-        use, algorithm = self._signer(ctx, req)
+        use, algorithm = self._use_with(ctx, req, SIGN, "SigningAlgorithm")
         kind, message, given = req.get("MessageType") or "RAW", bytes(req["Message"]), bytes(req["Signature"])
         if not asymmetric.verifies(use.secret, use.key.kind, algorithm, kind, message, given):
             raise AwsError("KMSInvalidSignatureException", "")
         dry(req)
         return {"KeyId": use.key.arn, "SignatureValid": True, "SigningAlgorithm": algorithm}
 
-    def _signer(self, ctx: Context, req: Params) -> tuple[Use, str]:
-        use = self._use(ctx, req, SIGN, req["KeyId"])
-        return use, self._algorithm(use, req["SigningAlgorithm"], "SigningAlgorithm")
-
     def generate_mac(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The HMAC of a message."""
-        use, algorithm = self._coder(ctx, req)
+        use, algorithm = self._use_with(ctx, req, MAC, "MacAlgorithm")
         made = _mac(use.secret, algorithm, bytes(req["Message"]))
         dry(req)
         return {"Mac": made, "MacAlgorithm": algorithm, "KeyId": use.key.arn}
 
     def verify_mac(self, ctx: Context, req: Params) -> dict[str, Any]:
         """That a code is the message's HMAC; KMSInvalidMacException where it is not."""
-        use, algorithm = self._coder(ctx, req)
+        use, algorithm = self._use_with(ctx, req, MAC, "MacAlgorithm")
         if not hmac.compare_digest(_mac(use.secret, algorithm, bytes(req["Message"])), bytes(req["Mac"])):
             raise AwsError("KMSInvalidMacException", "")
         dry(req)
         return {"KeyId": use.key.arn, "MacValid": True, "MacAlgorithm": algorithm}
-
-    def _coder(self, ctx: Context, req: Params) -> tuple[Use, str]:
-        use = self._use(ctx, req, MAC, req["KeyId"])
-        return use, self._algorithm(use, req["MacAlgorithm"], "MacAlgorithm")
 
     def get_public_key(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The public half of a key pair, as a SubjectPublicKeyInfo in DER."""
@@ -78,8 +75,7 @@ class Signing(Base):
 
     def derive_shared_secret(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The ECDH secret with somebody's public key on the same curve."""
-        use = self._use(ctx, req, AGREE, req["KeyId"])
-        algorithm = self._algorithm(use, req["KeyAgreementAlgorithm"], "KeyAgreementAlgorithm")
+        use, algorithm = self._use_with(ctx, req, AGREE, "KeyAgreementAlgorithm")
         shared = asymmetric.agree(use.secret, use.key.kind, bytes(req["PublicKey"]))
         dry(req)
         facts = {"KeyId": use.key.arn, "KeyAgreementAlgorithm": algorithm, "KeyOrigin": use.key.origin or OWN}
@@ -87,8 +83,7 @@ class Signing(Base):
 
     def encapsulate(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A fresh shared secret, in the clear and for the holder of the ML-KEM key."""
-        use = self._use(ctx, req, ENCAPSULATE, req["KeyId"])
-        algorithm = self._algorithm(use, req["EncapsulationAlgorithm"], "EncapsulationAlgorithm")
+        use, algorithm = self._use_with(ctx, req, ENCAPSULATE, "EncapsulationAlgorithm")
         shared, sealed = asymmetric.encapsulate(use.secret)
         dry(req)
         facts = {"KeyId": use.key.arn, "EncapsulationAlgorithm": algorithm}
@@ -96,8 +91,7 @@ class Signing(Base):
 
     def decapsulate(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The shared secret that somebody encapsulated for the key."""
-        use = self._use(ctx, req, ENCAPSULATE, req["KeyId"])
-        algorithm = self._algorithm(use, req["EncapsulationAlgorithm"], "EncapsulationAlgorithm")
+        use, algorithm = self._use_with(ctx, req, ENCAPSULATE, "EncapsulationAlgorithm")
         shared = asymmetric.decapsulate(use.secret, bytes(req["SharedSecretCiphertextBlob"]))
         dry(req)
         return {"KeyId": use.key.arn, "SharedSecret": shared, "EncapsulationAlgorithm": algorithm}
