@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +16,7 @@ from codeyard.platform.iam.unbuilt import unbuilt
 from codeyard.wire.services import ENABLED
 
 ROOT = Path(__file__).resolve().parent.parent / "docs" / "reference"
+_WIDE: dict[str, Any] = {"terminal_width": 100, "max_content_width": 100, **cli.context_settings}
 _MADE = "<!-- Written by `make docs`; do not edit. -->\n\n"
 
 
@@ -47,23 +49,18 @@ def _operations(yard: Yard) -> str:
 
 
 def _cli() -> str:
-    lines = ["# The command line", ""]
-    context = click.Context(cli, info_name="codeyard")
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        if command is not None:
-            lines += _help(command, f"codeyard {name}", context)
-    return _MADE + "\n".join(lines)
+    return _MADE + "\n".join(["# The command line", "", *_help(cli, click.Context(cli, info_name="codeyard", **_WIDE))])
 
 
-def _help(command: click.Command, name: str, parent: click.Context) -> list[str]:
-    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
-    lines = [f"## {name}", "", "```", command.get_help(context), "```", ""]
-    if isinstance(command, click.Group):
-        for sub in command.list_commands(context):
-            found = command.get_command(context, sub)
-            if found is not None:
-                lines += _help(found, f"{name} {sub}", parent)
+def _help(group: click.Group, context: click.Context) -> list[str]:
+    """Each command as a user sees it: below its parents, whose settings (`-h`) it inherits."""
+    lines = []
+    for name in group.list_commands(context):
+        if (command := group.get_command(context, name)) is None:
+            continue
+        below = click.Context(command, info_name=name, parent=context, **_WIDE)
+        lines += [f"## {below.command_path}", "", "```", command.get_help(below), "```", ""]
+        lines += _help(command, below) if isinstance(command, click.Group) else []
     return lines
 
 
