@@ -23,11 +23,12 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class BlobRange:
-    """An answer's body: `length` bytes of a blob from `start`."""
+    """An answer's body: `length` bytes of a blob from `start`; `key` opens a blob that was locked."""
 
     blob_id: str
     start: int
     length: int
+    key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ class AwsDoor:
             else:
                 await reply_then(send, answer.status, answer.headers, body, inbound.linger())
         elif isinstance(body, BlobRange):
-            parts = self._blobs.read(body.blob_id, body.start, body.length)
+            parts = self._blobs.read(body.blob_id, body.start, body.length, key=body.key)
             headers = [*answer.headers, *_CONFINED, ("content-length", str(body.length))]
             await reply_stream(send, answer.status, headers, from_thread(iter(parts)), inbound.receive)
         elif isinstance(body, Follow):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
+_OWN = 8  # records of one call and of those that it makes itself
 _TOGETHER = 100  # records in one write: other writers stand between two of them
 Make = Callable[[], dict[str, Any]]
 
@@ -38,7 +39,7 @@ class Auditor:
     @property
     def full(self) -> bool:
         """Whether the next read's record would have to wait for the store."""
-        return len(self._waiting) >= self._bound - 1
+        return len(self._waiting) >= self._bound - _OWN
 
     def now(self, make: Make, time_us: int | None = None) -> None:
         """Make one record durable before returning."""

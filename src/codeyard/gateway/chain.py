@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -159,7 +160,7 @@ class Gateway:
         """The CloudTrail record of a call."""
         inv = context.invocation
         return self._recorder(
-            principal=inv.principal,
+            principal=replace(inv.principal, invoked_by=inv.via[-1]) if inv.via else inv.principal,
             service_host=operation.host,
             operation=operation.name,
             region=inv.region,

@@ -34,11 +34,14 @@ class Blobs(Protocol):
     def put(self, chunks: Iterable[bytes], *, digests: Iterable[str] = ("md5",)) -> Staged:
         """Write a whole blob."""
 
-    def read(self, blob_id: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes of a range in large pieces."""
+    def lock(self, blob_id: str) -> bytes:
+        """Take the blob's data key out of it: from now on only who brings this key reads it."""
 
-    def open(self, blob_id: str) -> BinaryIO:
-        """A seekable, buffered reader."""
+    def read(self, blob_id: str, start: int = 0, length: int | None = None, *, key: bytes = b"") -> Iterator[bytes]:
+        """The bytes of a range in large pieces; `key` opens a locked blob."""
+
+    def open(self, blob_id: str, *, key: bytes = b"") -> BinaryIO:
+        """A seekable, buffered reader; `key` opens a locked blob."""
 
     def size(self, blob_id: str) -> int:
         """The blob's size in bytes."""

@@ -15,7 +15,7 @@ from codeyard.storage import frames
 from codeyard.storage.blobs import BlobMissingError
 from codeyard.storage.database import Database
 from codeyard.storage.digests import Digests
-from codeyard.storage.frames import FRAME, HEADER, MAGIC, SEALED, FrameCipher
+from codeyard.storage.frames import FRAME, HEADER, MAGIC, SEALED, WRAPPED, FrameCipher
 from codeyard.storage.guard import assert_not_writing
 from codeyard.storage.keys import MasterKey, sync_folder
 from codeyard.storage.sweep import unheld
@@ -84,14 +84,14 @@ class FileWriter:
 class SealedFile(io.RawIOBase):
     """A blob open for reading at any place; keeps the frame it read last."""
 
-    def __init__(self, path: Path, blob_id: str, master: MasterKey) -> None:
+    def __init__(self, path: Path, blob_id: str, master: MasterKey, key: bytes = b"") -> None:
         super().__init__()
         self._handle = -1
         self._handle = _open(path, blob_id)
         header = os.pread(self._handle, HEADER, 0)
         if header[: len(MAGIC)] != MAGIC:
             raise frames.BlobDamagedError(f"blob {blob_id} has no header")
-        self._cipher = FrameCipher(_unwrap(master, header[len(MAGIC) :], blob_id), blob_id)
+        self._cipher = FrameCipher(key or _unwrap(master, header[len(MAGIC) :], blob_id), blob_id)
         body = os.fstat(self._handle).st_size - HEADER
         self._count, self.size = frames.frame_count(body), frames.plain_size(body)
         self._at = 0
@@ -176,14 +176,26 @@ class FileBlobs:
             raise
         return writer.commit()
 
-    def read(self, blob_id: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def lock(self, blob_id: str) -> bytes:
+        """Take the blob's data key out of it, for good: where its wrapped form stood are zeros."""
+        assert_not_writing("a blob")
+        handle = _open(self._path(blob_id), blob_id, os.O_RDWR)
+        try:
+            key = _unwrap(self._master, os.pread(handle, HEADER, 0)[len(MAGIC) :], blob_id)
+            os.pwrite(handle, bytes(WRAPPED), len(MAGIC))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        return key
+
+    def read(self, blob_id: str, start: int = 0, length: int | None = None, *, key: bytes = b"") -> Iterator[bytes]:
         """The bytes of a range; a missing blob raises here, not at the first piece."""
-        source = self._source(blob_id)
+        source = self._source(blob_id, key)
         return _drain(source, start, source.size if length is None else length)
 
-    def open(self, blob_id: str) -> BinaryIO:
+    def open(self, blob_id: str, *, key: bytes = b"") -> BinaryIO:
         """A seekable, buffered reader."""
-        return io.BufferedReader(self._source(blob_id), buffer_size=FRAME)
+        return io.BufferedReader(self._source(blob_id, key), buffer_size=FRAME)
 
     def size(self, blob_id: str) -> int:
         """The blob's size in bytes."""
@@ -210,9 +222,9 @@ class FileBlobs:
             path.unlink(missing_ok=True)
         return len(parts) + len(gone)
 
-    def _source(self, blob_id: str) -> SealedFile:
+    def _source(self, blob_id: str, key: bytes = b"") -> SealedFile:
         assert_not_writing("a blob")
-        return SealedFile(self._path(blob_id), blob_id, self._master)
+        return SealedFile(self._path(blob_id), blob_id, self._master, key)
 
     def _path(self, blob_id: str) -> Path:
         if not ID.match(blob_id):
@@ -230,9 +242,9 @@ def _create(path: Path) -> Any:
     return os.fdopen(handle, "wb", buffering=SEALED)
 
 
-def _open(path: Path, blob_id: str) -> int:
+def _open(path: Path, blob_id: str, how: int = os.O_RDONLY) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, how | os.O_CLOEXEC)
     except FileNotFoundError:
         raise BlobMissingError(blob_id) from None
 

@@ -275,7 +275,7 @@ def test_virtual_host_style_reaches_the_same_bucket(module_yard: TestYard, s3: A
 
 def test_what_is_not_built_says_so(s3: Any, bucket: str) -> None:
     with pytest.raises(ClientError) as error:
-        s3.put_object(Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:kms")
+        s3.put_object(Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:kms:dsse")
     assert code(error) == ("NotImplemented", 501)
     with pytest.raises(ClientError) as error:
         s3.get_bucket_website(Bucket=bucket)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codeyard.contract import AwsError, not_implemented
+from codeyard.contract import AwsError
 from codeyard.platform.secretsmanager.errors import invalid
 
 CURRENT, PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
@@ -16,7 +16,6 @@ DAY = 86_400 * 1_000_000
 MAX_STAGES = 20
 MAX_VERSIONS = 100
 MAX_TAGS = 50
-DEFAULT_KEYS = ("", "alias/aws/secretsmanager", "aws/secretsmanager")
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@!\-]{1,512}", re.ASCII)
 
 Stages = Mapping[str, tuple[str, ...]]
@@ -57,13 +56,6 @@ def check_name(name: str) -> None:
         raise invalid(
             "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!"
         )
-
-
-def check_key(key_id: str | None) -> str:
-    """The key to seal under; only the service's own is built."""
-    if (key_id or "") not in DEFAULT_KEYS and not str(key_id).endswith(":alias/aws/secretsmanager"):
-        raise not_implemented("secretsmanager", "secrets under a customer managed key")
-    return key_id or ""
 
 
 def value_of(req: Mapping[str, Any], *, needed: bool) -> tuple[bool, bytes] | None:

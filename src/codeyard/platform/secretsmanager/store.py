@@ -125,3 +125,10 @@ def set_stages(tx: Any, arn: str, stages: Mapping[str, tuple[str, ...]]) -> None
 def drop_versions(tx: Any, arn: str, ids: list[str]) -> None:
     """Forget versions."""
     tx.execute(sa.delete(versions).where(_V.arn == arn, _V.id.in_(ids)))
+
+
+def reseal(tx: Any, arn: str, sealed: Mapping[str, bytes]) -> None:
+    """Replace the sealed values of versions."""
+    for version_id, value in sealed.items():
+        where = sa.and_(_V.arn == arn, _V.id == version_id)
+        tx.execute(sa.update(versions).where(where).values(sealed=value))

@@ -123,14 +123,12 @@ def _check_pattern(pattern: str, value: str) -> None:
 
 
 def check_key(kind: str, key_id: str) -> str:
-    """The key that a value is sealed under; only the service's own is built."""
+    """The key that a value is sealed under: the one named, or the service's own."""
     if kind != "SecureString":
         if key_id:
             raise invalid(f"KeyId is not required for parameters of type {kind}.")
         return ""
-    if key_id and key_id != DEFAULT_KEY:
-        raise not_implemented("ssm", "PutParameter with a customer managed key")
-    return DEFAULT_KEY
+    return key_id or DEFAULT_KEY
 
 
 def sort_labels(labels: Sequence[str]) -> tuple[list[str], list[str]]:

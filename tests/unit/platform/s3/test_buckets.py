@@ -98,7 +98,7 @@ def test_settings_are_kept(s3: Store) -> None:
     rules = s3.call("GetBucketEncryption", Bucket="bucket")["ServerSideEncryptionConfiguration"]["Rules"]
     assert rules[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     with fails("NotImplemented", 501):
-        kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
+        kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse"}}]}
         s3.call("PutBucketEncryption", Bucket="bucket", ServerSideEncryptionConfiguration=kms)
     s3.call("PutBucketTagging", Bucket="bucket", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
     assert s3.call("GetBucketTagging", Bucket="bucket")["TagSet"] == [{"Key": "a", "Value": "b"}]

@@ -185,8 +185,7 @@ def test_content_md5_is_verified(s3: Store) -> None:
 @pytest.mark.parametrize(
     "params",
     [
-        {"ServerSideEncryption": "aws:kms"},
-        {"ServerSideEncryption": "AES256", "SSEKMSKeyId": "key"},
+        {"ServerSideEncryption": "aws:kms:dsse"},
         {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k"},
         {"StorageClass": "DEEP_ARCHIVE"},
         {"ObjectLockMode": "GOVERNANCE"},

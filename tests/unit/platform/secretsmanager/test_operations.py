@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from codeyard.contract import AwsError
-from codeyard.platform import secretsmanager
+from codeyard.platform import kms, secretsmanager
+from codeyard.platform.secretsmanager import store
 from tests.support.rooms import Rooms
 
 TOKEN = "token-{}-aaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -17,7 +18,7 @@ TOKEN = "token-{}-aaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
-    made = Rooms(tmp_path_factory.mktemp("secrets"), secretsmanager.part)
+    made = Rooms(tmp_path_factory.mktemp("secrets"), kms.part, secretsmanager.part)
     yield made
     made.close()
 
@@ -31,7 +32,7 @@ def test_a_secret_is_found_by_name_full_arn_and_arn_without_its_suffix(rooms: Ro
     assert re.fullmatch(r"arn:aws:secretsmanager:us-east-1:123456789012:secret:app/db-[A-Za-z0-9]{6}", arn)
     for given in ("app/db", arn, arn[:-7]):
         assert _call(rooms, "GetSecretValue", SecretId=given)["SecretString"] == "one-secret-value"
-    assert rooms.door.asked[-1][1].resource == arn
+    assert rooms.door.asked[-2][1].resource == arn
     folder = rooms.kit.data_dir
     assert not any(b"one-secret-value" in file.read_bytes() for file in folder.glob("rooms.db*"))
 
@@ -110,3 +111,39 @@ def test_the_trail_never_shows_a_value(rooms: Rooms) -> None:
     records = rooms.db.read(lambda tx: [row[0] for row in tx.sql("SELECT record FROM audit").fetchall()])
     assert any("masked" in record for record in records)
     assert not any("do-not-log-me" in record for record in records)
+
+
+def test_a_secret_is_sealed_under_the_key_that_it_names_and_moves_to_another(rooms: Rooms) -> None:
+    one, other = (rooms.call("kms", "CreateKey", {})["KeyMetadata"]["Arn"] for _ in range(2))
+    made = _call(rooms, "CreateSecret", Name="keyed", SecretString="under a key", KmsKeyId=one)
+    asked = [check for _, check in rooms.door.asked if check.resource == one][-1]
+    assert asked.action == "kms:GenerateDataKey"
+    assert asked.keys["kms:EncryptionContext:SecretARN"] == made["ARN"]
+    assert asked.keys["kms:ViaService"] == "secretsmanager.us-east-1.amazonaws.com"
+    _call(rooms, "UpdateSecret", SecretId="keyed", KmsKeyId=other)
+    rooms.call("kms", "DisableKey", {"KeyId": one})
+    assert _call(rooms, "GetSecretValue", SecretId="keyed")["SecretString"] == "under a key"
+    rooms.call("kms", "DisableKey", {"KeyId": other})
+    with pytest.raises(AwsError, match=r"DecryptionFailure.*is available, enabled, and not in an invalid state"):
+        _call(rooms, "GetSecretValue", SecretId="keyed")
+    with pytest.raises(AwsError, match="EncryptionFailure"):
+        _call(rooms, "PutSecretValue", SecretId="keyed", SecretString="x")
+    rooms.call("kms", "EnableKey", {"KeyId": other})
+    rooms.door.denied.add("kms:Decrypt")
+    try:
+        with pytest.raises(AwsError, match="AccessDeniedException: Access to KMS is not allowed"):
+            _call(rooms, "GetSecretValue", SecretId="keyed")
+    finally:
+        rooms.door.denied.clear()
+
+
+def test_a_secret_from_before_keys_could_be_named_is_still_read_and_recognised(rooms: Rooms) -> None:
+    token = TOKEN.format(9)
+    arn = _call(rooms, "CreateSecret", Name="old", SecretString="x", ClientRequestToken=token)["ARN"]
+    sealed = rooms.kit.sealer.seal(b"old value", f"secretsmanager:{arn}:{token}")
+    rooms.db.write(lambda tx: store.reseal(tx, arn, {token: sealed}))
+    assert _call(rooms, "GetSecretValue", SecretId="old")["SecretString"] == "old value"
+    same = {"SecretId": "old", "ClientRequestToken": token}
+    assert _call(rooms, "PutSecretValue", **same, SecretString="old value")["VersionId"] == token
+    with pytest.raises(AwsError, match="ResourceExistsException"):
+        _call(rooms, "PutSecretValue", **same, SecretString="another")

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from codeyard.contract import AwsError
-from codeyard.platform import ssm
+from codeyard.platform import kms, ssm
+from codeyard.platform.ssm.api.writes import Writes
 from codeyard.platform.ssm.patterns import is_affordable
+from codeyard.platform.ssm.store import versions
 from tests.support.rooms import Rooms
 
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
-    made = Rooms(tmp_path_factory.mktemp("ssm"), ssm.part)
+    made = Rooms(tmp_path_factory.mktemp("ssm"), kms.part, ssm.part)
     yield made
     made.close()
 
@@ -52,8 +55,40 @@ def test_a_secure_string_is_sealed_and_opened_only_when_asked(rooms: Rooms, tmp_
     assert "hunter2" not in _get(rooms, "/app/secret")["Value"]
     folder = rooms.kit.data_dir
     assert not any(b"hunter2-plain" in file.read_bytes() for file in folder.glob("rooms.db*"))
-    with pytest.raises(AwsError, match="NotImplemented"):
+    with pytest.raises(AwsError, match=r"InvalidKeyId.*alias/mine is not found"):
         _put(rooms, "/app/other", "x", Type="SecureString", KeyId="alias/mine")
+
+
+def test_a_secure_string_is_sealed_under_the_key_that_it_names(rooms: Rooms) -> None:
+    key = rooms.call("kms", "CreateKey", {})["KeyMetadata"]["Arn"]
+    _put(rooms, "/app/keyed", "under a key", Type="SecureString", KeyId=key)
+    long = "x" * 8000
+    _put(rooms, "/app/long", long, Type="SecureString", KeyId=key, Tier="Advanced")
+    asked = [check for _, check in rooms.door.asked if check.resource == key and check.action == "kms:Encrypt"]
+    arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/keyed"
+    assert asked[-1].keys["kms:EncryptionContext:PARAMETER_ARN"] == arn
+    assert asked[-1].keys["kms:ViaService"] == "ssm.us-east-1.amazonaws.com"
+    names = {"Names": ["/app/keyed", "/app/long", "/app/none"], "WithDecryption": True}
+    found = rooms.call("ssm", "GetParameters", names)
+    assert [one["Value"] for one in found["Parameters"]] == ["under a key", long]
+    rooms.call("kms", "DisableKey", {"KeyId": key})
+    for operation, params in (
+        ("GetParameter", {"Name": "/app/keyed", "WithDecryption": True}),
+        ("GetParameters", names),
+        ("GetParameterHistory", {"Name": "/app/long", "WithDecryption": True}),
+        ("PutParameter", {"Name": "/app/new", "Value": "x", "Type": "SecureString", "KeyId": key}),
+    ):
+        with pytest.raises(AwsError, match=f"InvalidKeyId: {key} is disabled"):
+            rooms.call("ssm", operation, params)
+    assert _get(rooms, "/app/keyed")["Version"] == 1
+
+
+def test_a_secure_string_from_before_keys_could_be_named_is_still_read(rooms: Rooms) -> None:
+    _put(rooms, "/app/old", "x", Type="SecureString")
+    sealed = rooms.kit.sealer.seal(b"old value", "ssm:123456789012:us-east-1:/app/old")
+    change = sa.update(versions).where(versions.c.name == "/app/old").values(value=sealed)
+    rooms.db.write(lambda tx: tx.execute(change) and None)
+    assert _get(rooms, "/app/old", WithDecryption=True)["Value"] == "old value"
 
 
 def test_paths_are_listed_by_level_and_page(rooms: Rooms) -> None:
@@ -109,3 +144,13 @@ def test_an_allowed_pattern_is_kept_to(rooms: Rooms) -> None:
 )
 def test_patterns_that_may_take_for_ever_are_not_run(pattern: str, expected: bool) -> None:
     assert is_affordable(pattern) is expected
+
+
+def test_a_value_is_never_kept_unsealed_when_its_type_changes_meanwhile(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Writes, "_sealed", lambda *_: None)  # as if it had been a String when it was looked at
+    with pytest.raises(AwsError, match="TooManyUpdates"):
+        _put(rooms, "/secret", "hush", Type="SecureString")
+    with pytest.raises(AwsError, match="ParameterNotFound"):
+        rooms.call("ssm", "GetParameter", {"Name": "/secret"})

@@ -352,7 +352,7 @@ class Blobs:
         self.content[blob_id] = data
         return Staged(blob_id, len(data), {})
 
-    def open(self, blob_id: str) -> Any:
+    def open(self, blob_id: str, *, key: bytes = b"") -> Any:
         """A seekable stream."""
         return io.BytesIO(self.content[blob_id])
 

@@ -7,11 +7,10 @@ from typing import Any
 from codeyard.contract import Context, Params
 from codeyard.platform.s3.api.base import Base
 from codeyard.platform.s3.errors import s3_error
-from codeyard.platform.s3.model import tags
+from codeyard.platform.s3.model import sse, tags
 from codeyard.platform.s3.store import buckets
 from codeyard.storage import Row, Tx, dumps, loads
 
-SSE = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
 OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
 
 
@@ -46,23 +45,17 @@ class BucketSettings(Base):
         return {"EventBridgeConfiguration": {}} if self._bucket(req).eventbridge else {}
 
     def put_bucket_encryption(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """AES256 is what holds anyway; KMS keys are not built."""
-        rules = req["ServerSideEncryptionConfiguration"].get("Rules") or []
-        if len(rules) != 1:
-            raise s3_error("MalformedXML")
-        default = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
-        if default.get("SSEAlgorithm", "AES256") != "AES256" or default.get("KMSMasterKeyID"):
-            raise s3_error("NotImplemented", "Encryption with KMS keys (aws:kms) is not implemented")
-        return self._change(ctx, req)
+        """What new objects are encrypted by that do not say it: AES256, or a KMS key."""
+        return self._change(ctx, req, encryption=sse.default_from(req["ServerSideEncryptionConfiguration"]))
 
     def get_bucket_encryption(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """AES256, always: every object is sealed under a data key."""
-        self._bucket(req)
-        return {"ServerSideEncryptionConfiguration": {"Rules": [SSE]}}
+        """The default: AES256 where nothing else was said."""
+        rule = sse.rule_of(self._bucket(req).encryption)
+        return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
 
     def delete_bucket_encryption(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """Back to the default, which is AES256."""
-        return self._change(ctx, req)
+        """Back to AES256."""
+        return self._change(ctx, req, encryption=None)
 
     def put_public_access_block(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Set the four switches; those left out are off."""

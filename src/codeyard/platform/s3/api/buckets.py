@@ -57,6 +57,7 @@ class Buckets(Base):
             versioning="",
             eventbridge=0,
             policy=None,
+            encryption=None,
             tags=tags,
             ownership=ownership,
             public_access=dumps(BLOCK_ALL),

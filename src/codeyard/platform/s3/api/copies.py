@@ -7,9 +7,9 @@ from typing import Any
 from codeyard.contract import Context, Params
 from codeyard.formats.moments import whole_second
 from codeyard.platform.s3.api.base import Base, checksum_members, version_member
-from codeyard.platform.s3.api.objects import AES, Objects
+from codeyard.platform.s3.api.objects import Objects
 from codeyard.platform.s3.errors import s3_error
-from codeyard.platform.s3.model import checksums, conditions, headers, tags
+from codeyard.platform.s3.model import checksums, conditions, headers, sse, tags
 from codeyard.platform.s3.model.names import check_key, parse_copy_source
 from codeyard.platform.s3.store import buckets, objects
 from codeyard.storage import Row, Tx, dumps, loads
@@ -52,7 +52,7 @@ class Copies(Objects, Sources):
         target = self._bucket(req)
         headers.refuse_acl(req, target.ownership)
         self._refuse_useless(req, source_bucket, source)
-        values, fresh = self._values(req, source_bucket, source, target)
+        values, fresh = self._values(ctx, req, source_bucket, source, target)
 
         def work(tx: Tx) -> dict[str, Any]:
             still = objects.exact(tx, source.bucket, source.key, source.version_id)
@@ -70,7 +70,7 @@ class Copies(Objects, Sources):
         result = {"ETag": f'"{values["etag"]}"', "LastModified": whole_second(values["modified"])}
         answer = {
             "CopyObjectResult": result | checksum_members(values["checksum"]),
-            **AES,
+            **sse.members(loads(values["headers"])),
             **version_member(bucket, version_id),
         }
         if source_bucket.versioning:
@@ -90,19 +90,26 @@ class Copies(Objects, Sources):
                 "object's metadata, storage class, website redirect location or encryption attributes.",
             )
 
-    def _values(self, req: Params, source_bucket: Row, source: Row, target: Row) -> tuple[dict[str, Any], bool]:
+    def _values(
+        self, ctx: Context, req: Params, source_bucket: Row, source: Row, target: Row
+    ) -> tuple[dict[str, Any], bool]:
+        by, secret = sse.wanted(req, target.encryption), self._opened(ctx, source)
         kept = headers.from_request(req) if req.get("MetadataDirective") == "REPLACE" else loads(source.headers)
         if req.get("MetadataDirective") != "REPLACE":
             kept.pop("StorageClass", None)
             kept |= {"StorageClass": req["StorageClass"]} if req.get("StorageClass", "STANDARD") != "STANDARD" else {}
+        kept.pop(sse.STORED, None)
         replaced = req.get("TaggingDirective") == "REPLACE"
         labels = tags.from_header(req.get("Tagging")) if replaced else loads(source.tags)
         algorithm = str(req.get("ChecksumAlgorithm") or "")
         if algorithm in checksums.UNBUILT:
             raise s3_error("NotImplemented", "This checksum algorithm is not implemented")
         shared = source_bucket.account == target.account and (not algorithm or algorithm in loads(source.checksum))
-        if not shared or loads(source.checksum).get("type") == checksums.COMPOSITE:
-            body = self._store_bytes(self.kit.blobs.read(source.blob_id), algorithm or checksums.DEFAULT)
+        composite = loads(source.checksum).get("type") == checksums.COMPOSITE
+        if not shared or composite or secret or by is not None:
+            bytes_of = self.kit.blobs.read(source.blob_id, key=secret)
+            body = self._store_bytes(bytes_of, algorithm or checksums.DEFAULT)
+            kept |= self._locked(ctx, target.name, str(req["Key"]), body.blob_id, by)
             return self._row_of(body, kept, labels) | {"parts": "[]"}, True
         columns = ("size", "etag", "blob_id", "checksum")
         values = {name: getattr(source, name) for name in columns} | {"marker": 0, "parts": "[]"}

@@ -8,40 +8,44 @@ from typing import Any
 from codeyard.contract import AwsError, BlobRange, Context, Params, Scope
 from codeyard.formats.moments import whole_second
 from codeyard.platform.s3 import events
-from codeyard.platform.s3.api.base import Base, Received, checksum_members, owner_of, version_member
+from codeyard.platform.s3.api.base import Received, checksum_members, owner_of, version_member
 from codeyard.platform.s3.api.buckets import full_control
+from codeyard.platform.s3.api.locking import Locking
 from codeyard.platform.s3.errors import s3_error
-from codeyard.platform.s3.model import checksums, conditions, headers, ranges, tags
+from codeyard.platform.s3.model import checksums, conditions, headers, ranges, sse, tags
 from codeyard.platform.s3.model.names import NULL, check_key
 from codeyard.platform.s3.store import objects
 from codeyard.storage import Row, Tx, dumps, loads
 
 MAX_DELETES = 1000
-AES = {"ServerSideEncryption": "AES256"}
 
 
-class Objects(Base):
+class Objects(Locking):
     """Single objects and their versions."""
 
     def put_object(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Store an object; its bytes are durable before its row is."""
-        body = self._admit(req)
-        values = body | {"parts": "[]"}
+        values = self._admit(ctx, req) | {"parts": "[]"}
+        encrypted = sse.members(loads(values["headers"]))
 
         def work(tx: Tx) -> dict[str, Any]:
             bucket, version_id = self._place(tx, ctx, req, values, "PutObject")
             members = checksum_members(values["checksum"])
-            return {"ETag": f'"{values["etag"]}"', **AES, **members, **version_member(bucket, version_id)}
+            return {"ETag": f'"{values["etag"]}"', **encrypted, **members, **version_member(bucket, version_id)}
 
         return self._write_or_drop(ctx, work, values["blob_id"])
 
-    def _admit(self, req: Params) -> dict[str, Any]:
+    def _admit(self, ctx: Context, req: Params) -> dict[str, Any]:
         check_key(str(req["Key"]))
         headers.refuse_unbuilt(req)
         kept = headers.from_request(req)
         labels = tags.from_header(req.get("Tagging"))
-        headers.refuse_acl(req, self._bucket(req).ownership)
-        return self._row_of(self._receive(req), kept, labels)
+        bucket = self._bucket(req)
+        headers.refuse_acl(req, bucket.ownership)
+        by = sse.wanted(req, bucket.encryption)
+        body = self._receive(req)
+        kept |= self._locked(ctx, bucket.name, str(req["Key"]), body.blob_id, by)
+        return self._row_of(body, kept, labels)
 
     def _row_of(self, body: Received, kept: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
         """The columns of a version of this body."""
@@ -81,7 +85,7 @@ class Objects(Base):
         """The object, a range of it, or one of its parts."""
         bucket, row = self._found(ctx, req)
         answer, span = self._described(bucket, row, req)
-        return {**answer, "Body": BlobRange(row.blob_id, *span)}
+        return {**answer, "Body": BlobRange(row.blob_id, *span, key=self._opened(ctx, row))}
 
     def head_object(self, ctx: Context, req: Params) -> dict[str, Any]:
         """What GetObject would say, without the bytes."""
@@ -110,9 +114,10 @@ class Objects(Base):
             req.get("IfUnmodifiedSince"),
         )
         span, partial = self._span(row, req)
+        kept = loads(row.headers)
         answer: dict[str, Any] = {
-            **headers.for_answer(loads(row.headers), req),
-            **AES,
+            **headers.for_answer(kept, req),
+            **sse.members(kept),
             **version_member(bucket, row.version_id),
             "AcceptRanges": "bytes",
             "ETag": etag,

@@ -10,9 +10,9 @@ from codeyard.contract import Context, Params
 from codeyard.formats.moments import whole_second
 from codeyard.platform.s3.api.base import Received, checksum_members, owner_of, requester, version_member
 from codeyard.platform.s3.api.copies import Sources
-from codeyard.platform.s3.api.objects import AES, Objects
+from codeyard.platform.s3.api.objects import Objects
 from codeyard.platform.s3.errors import s3_error
-from codeyard.platform.s3.model import checksums, headers, listing, ranges, tags
+from codeyard.platform.s3.model import checksums, headers, listing, ranges, sse, tags
 from codeyard.platform.s3.model.names import check_key, encoded
 from codeyard.platform.s3.store import uploads
 from codeyard.storage import Row, Tx, dumps, loads
@@ -31,13 +31,16 @@ class Uploads(Objects, Sources):
         check_key(key)
         headers.refuse_unbuilt(req)
         algorithm, kind = _upload_checksum(req)
+        target = self._bucket(req)
+        kept = headers.from_request(req)
+        kept |= self._named(ctx, target.name, key, sse.wanted(req, target.encryption))
         upload_id = self.kit.ids.token(64, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._")
         row = {
             "id": upload_id,
             "key": key,
             "initiator": ctx.account,
             "created": ctx.now,
-            "headers": dumps(headers.from_request(req)),
+            "headers": dumps(kept),
             "tags": dumps(tags.from_header(req.get("Tagging"))),
             "algorithm": algorithm,
             "kind": kind,
@@ -47,7 +50,7 @@ class Uploads(Objects, Sources):
             bucket = self._bucket_in(tx, req)
             headers.refuse_acl(req, bucket.ownership)
             uploads.add(tx, bucket=bucket.name, **row)
-            answer = {"Bucket": bucket.name, "Key": key, "UploadId": upload_id, **AES}
+            answer = {"Bucket": bucket.name, "Key": key, "UploadId": upload_id, **sse.members(kept)}
             if req.get("ChecksumAlgorithm"):
                 answer |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
             return answer
@@ -62,7 +65,7 @@ class Uploads(Objects, Sources):
         body = self._receive(req, default=upload.algorithm, algorithm=_part_algorithm(req, upload))
         self._put_part(ctx, req, number, body)
         member = {checksums.member(body.algorithm): body.checksum}
-        return {"ETag": f'"{body.etag}"', **AES, **member}
+        return {"ETag": f'"{body.etag}"', **sse.members(loads(upload.headers)), **member}
 
     def upload_part_copy(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Store a part from an object or a range of one."""
@@ -72,11 +75,12 @@ class Uploads(Objects, Sources):
         start, length = 0, source.size
         if req.get("CopySourceRange"):
             start, length = ranges.copy_range(str(req["CopySourceRange"]), source.size)
-        body = self._store_bytes(self.kit.blobs.read(source.blob_id, start, length), upload.algorithm)
+        bytes_of = self.kit.blobs.read(source.blob_id, start, length, key=self._opened(ctx, source))
+        body = self._store_bytes(bytes_of, upload.algorithm)
         self._put_part(ctx, req, number, body)
         result = {"ETag": f'"{body.etag}"', "LastModified": whole_second(ctx.now)}
         result[checksums.member(body.algorithm)] = body.checksum
-        answer = {"CopyPartResult": result, **AES}
+        answer = {"CopyPartResult": result, **sse.members(loads(upload.headers))}
         return answer | ({"CopySourceVersionId": source.version_id} if source_bucket.versioning else {})
 
     def _put_part(self, ctx: Context, req: Params, number: int, body: Received) -> None:
@@ -114,7 +118,7 @@ class Uploads(Objects, Sources):
             raise s3_error(
                 "InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was computed"
             )
-        values, fresh = self._whole(upload, chosen)
+        values, fresh = self._whole(ctx, upload, chosen)
         expected = checksums.stated({**req, "ChecksumAlgorithm": None}, {})
 
         def work(tx: Tx) -> dict[str, Any]:
@@ -140,20 +144,22 @@ class Uploads(Objects, Sources):
             "Bucket": bucket.name,
             "Key": key,
             "ETag": f'"{values["etag"]}"',
-            **AES,
+            **sse.members(loads(values["headers"])),
             **checksum_members(values["checksum"]),
             **version_member(bucket, version_id),
         }
 
-    def _whole(self, upload: Row, chosen: Sequence[Row]) -> tuple[dict[str, Any], bool]:
-        algorithm = upload.algorithm
-        fresh = len(chosen) > 1
+    def _whole(self, ctx: Context, upload: Row, chosen: Sequence[Row]) -> tuple[dict[str, Any], bool]:
+        algorithm, kept = upload.algorithm, loads(upload.headers)
+        by = sse.of_stored(kept)
+        fresh = len(chosen) > 1 or by is not None  # a part's own bytes are never locked: its upload may yet fail
         if fresh:
             body = self._store_bytes(self._bytes(chosen), algorithm)
         else:
             only = chosen[0]
             body = Received(only.blob_id, only.size, only.etag, algorithm, loads(only.checksum).get(algorithm, ""))
-        values = self._row_of(body, loads(upload.headers), loads(upload.tags))
+        kept |= self._locked(ctx, upload.bucket, upload.key, body.blob_id, by)
+        values = self._row_of(body, kept, loads(upload.tags))
         values["etag"] = checksums.multipart_etag([part.etag for part in chosen])
         values["parts"] = dumps([part.size for part in chosen])
         text = body.checksum

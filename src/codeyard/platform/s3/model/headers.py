@@ -8,6 +8,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from codeyard.platform.s3.errors import s3_error
+from codeyard.platform.s3.model import sse
 
 SYSTEM = (
     "CacheControl",
@@ -39,11 +40,9 @@ STORAGE_CLASSES = (
 
 
 def refuse_unbuilt(req: Mapping[str, Any]) -> None:
-    """NotImplemented for customer keys, KMS keys, object lock and cold storage: never a made-up success."""
+    """NotImplemented for customers' own keys, object lock and cold storage: never a made-up success."""
     if req.get("SSECustomerAlgorithm") or req.get("SSECustomerKey"):
         raise s3_error("NotImplemented", "Encryption with customer-provided keys (SSE-C) is not implemented")
-    if str(req.get("ServerSideEncryption") or "AES256") != "AES256" or req.get("SSEKMSKeyId"):
-        raise s3_error("NotImplemented", "Encryption with customer KMS keys (aws:kms) is not implemented")
     if req.get("ObjectLockMode") or req.get("ObjectLockRetainUntilDate") or req.get("ObjectLockLegalHoldStatus"):
         raise s3_error("NotImplemented", "Object Lock is not implemented")
     if req.get("WriteOffsetBytes") is not None:
@@ -87,7 +86,7 @@ def from_request(req: Mapping[str, Any]) -> dict[str, Any]:
 
 def for_answer(kept: Mapping[str, Any], req: Mapping[str, Any]) -> dict[str, Any]:
     """The kept headers as members of a GET's answer, with the request's response-* overrides."""
-    found = dict(kept)
+    found = {name: value for name, value in kept.items() if name != sse.STORED}
     for asked, name in OVERRIDES.items():
         if req.get(asked):
             found[name] = req[asked]

@@ -19,6 +19,7 @@ buckets = sa.Table(
     sa.Column("tags", sa.Text, nullable=False),
     sa.Column("ownership", sa.Text, nullable=False),
     sa.Column("public_access", sa.Text, nullable=False),
+    sa.Column("encryption", sa.Text),
     sa.Index("ix_s3_buckets_account_name", "account", "name"),
 )
 

@@ -8,9 +8,10 @@ from codeyard.contract import AwsError, Context, Params
 from codeyard.engine import Kit
 from codeyard.formats import page_tokens
 from codeyard.formats.moments import moment
-from codeyard.platform.secretsmanager import model, store
+from codeyard.platform.secretsmanager import model, sealing, store
 from codeyard.platform.secretsmanager.errors import marked_for_deletion, no_secret
 from codeyard.platform.secretsmanager.model import Secret, Version
+from codeyard.platform.secretsmanager.sealing import Value
 
 
 class Base:
@@ -32,13 +33,12 @@ class Base:
         return secret
 
     def _put(
-        self, tx: Any, secret: Secret, token: str, value: tuple[bool, bytes] | None, labels: tuple[str, ...], now: int
+        self, tx: Any, secret: Secret, token: str, value: Value, labels: tuple[str, ...], now: int
     ) -> tuple[str, ...]:
         """Add a version under its token, or find that the same one is there; its stages."""
-        assert value is not None
         known = store.version(tx, secret.arn, token)
         if known is not None:
-            if self._open(secret, known) != value:
+            if not sealing.is_same(self._kit, secret, known, value):
                 raise AwsError(
                     "ResourceExistsException",
                     f"You can't use ClientRequestToken {token} because that value is already in use for a version of "
@@ -47,17 +47,21 @@ class Base:
             return known.stages
         held = {one.id: one.stages for one in store.versions_of(tx, secret.arn)}
         after = model.with_new_version(held, token, labels)
-        sealed = self._kit.sealer.seal(value[1], f"secretsmanager:{secret.arn}:{token}")
-        store.add_version(tx, secret.arn, Version(token, value[0], sealed, after[token], now))
+        store.add_version(tx, secret.arn, Version(token, value.binary, value.stored, after[token], now))
         store.set_stages(tx, secret.arn, {one: stages for one, stages in after.items() if held.get(one) != stages})
         store.change(tx, secret.arn, changed=now)
         unused = [one for one in held if not after[one]]
         store.drop_versions(tx, secret.arn, unused[model.MAX_VERSIONS :])
         return after[token]
 
-    def _open(self, secret: Secret, version: Version) -> tuple[bool, bytes]:
-        plain = self._kit.sealer.open(version.sealed, f"secretsmanager:{secret.arn}:{version.id}")
-        return version.binary, plain
+    def _seal(
+        self, ctx: Context, secret: Secret, key_id: str, token: str, value: tuple[bool, bytes] | None
+    ) -> Value | None:
+        """A new value under the secret's key, before anything is written."""
+        return None if value is None else sealing.seal(ctx, self._kit, secret.arn, key_id, token, value)
+
+    def _open(self, ctx: Context, secret: Secret, version: Version) -> tuple[bool, bytes]:
+        return version.binary, sealing.unseal(ctx, self._kit, secret, version)
 
     def _list(self, ctx: Context, req: Params) -> tuple[list[Secret], str | None]:
         by = {"name": "name", "last-changed-date": "changed"}.get(req.get("SortBy") or "", "created")

@@ -6,10 +6,11 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, not_implemented
 from codeyard.formats.moments import moment
-from codeyard.platform.secretsmanager import model, store
+from codeyard.platform.secretsmanager import model, sealing, store
 from codeyard.platform.secretsmanager.api.base import Base, shown
 from codeyard.platform.secretsmanager.errors import invalid, marked_for_deletion, no_secret
 from codeyard.platform.secretsmanager.model import CURRENT, Secret, Version
+from codeyard.platform.secretsmanager.sealing import Value
 
 PURGE = "secretsmanager.purge"
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -25,45 +26,44 @@ class Secrets(Base):
                 raise not_implemented("secretsmanager", f"CreateSecret with {member}")
         model.check_name(req["Name"])
         value, tags = model.value_of(req, needed=False), model.tags_of(req.get("Tags") or ())
-        key, suffix = model.check_key(req.get("KmsKeyId")), self._kit.ids.token(6, _SUFFIX)
         token = req.get("ClientRequestToken") or self._kit.ids.uuid()
-        arn = ctx.arn(f"secret:{req['Name']}-{suffix}")
+        made = Secret(
+            arn=ctx.arn(f"secret:{req['Name']}-{self._kit.ids.token(6, _SUFFIX)}"),
+            account=ctx.account,
+            region=ctx.region,
+            name=req["Name"],
+            description=req.get("Description", ""),
+            kms_key_id=req.get("KmsKeyId") or "",
+            tags=tags,
+            policy="",
+            created=ctx.now,
+            changed=ctx.now,
+            deleted=0,
+            purge_at=0,
+        )
+        new = self._seal(ctx, made, made.kms_key_id, token, value)
 
         def write(tx: Any) -> dict[str, Any]:
             there = store.find(tx, ctx.account, ctx.region, req["Name"])
             if there is not None:
-                return self._again(tx, there, token, value)
-            made = Secret(
-                arn,
-                ctx.account,
-                ctx.region,
-                req["Name"],
-                req.get("Description", ""),
-                key,
-                tags,
-                "",
-                ctx.now,
-                ctx.now,
-                0,
-                0,
-            )
+                return self._again(tx, there, token, new)
             store.add(tx, made)
-            answer = {"ARN": arn, "Name": made.name}
-            if value is not None:
-                self._put(tx, made, token, value, (CURRENT,), ctx.now)
+            answer = {"ARN": made.arn, "Name": made.name}
+            if new is not None:
+                self._put(tx, made, token, new, (CURRENT,), ctx.now)
                 answer["VersionId"] = token
             return answer
 
         return ctx.write(write)
 
-    def _again(self, tx: Any, there: Secret, token: str, value: tuple[bool, bytes] | None) -> dict[str, Any]:
+    def _again(self, tx: Any, there: Secret, token: str, value: Value | None) -> dict[str, Any]:
         if there.deleted:
             raise AwsError(
                 "InvalidRequestException",
                 "You can't create this secret because a secret with this name is already scheduled for deletion.",
             )
         known = store.version(tx, there.arn, token)
-        if known is not None and value is not None and self._open(there, known) != value:
+        if known is not None and value is not None and not sealing.is_same(self._kit, there, known, value):
             raise AwsError(
                 "ResourceExistsException",
                 f"You can't use ClientRequestToken {token} because that value is already in use for a version of "
@@ -84,19 +84,31 @@ class Secrets(Base):
         changes: dict[str, Any] = {"changed": ctx.now}
         if req.get("Description") is not None:
             changes["description"] = req["Description"]
-        if req.get("KmsKeyId") is not None:
-            changes["kms_key_id"] = model.check_key(req["KmsKeyId"])
+        before = self._kit.db.read(lambda tx: self._living(ctx, tx, req["SecretId"]))
+        key = before.kms_key_id if req.get("KmsKeyId") is None else req["KmsKeyId"]
+        if key != before.kms_key_id:
+            changes["kms_key_id"] = key
+        moved = self._under(ctx, before, key) if key != before.kms_key_id else {}
+        new = self._seal(ctx, before, key, token, value)
 
         def write(tx: Any) -> dict[str, Any]:
-            secret = self._living(ctx, tx, req["SecretId"])
+            secret = self._living(ctx, tx, before.arn)
             store.change(tx, secret.arn, **changes)
+            store.reseal(tx, secret.arn, moved)
             answer = {"ARN": secret.arn, "Name": secret.name}
-            if value is not None:
-                self._put(tx, secret, token, value, (CURRENT,), ctx.now)
+            if new is not None:
+                self._put(tx, secret, token, new, (CURRENT,), ctx.now)
                 answer["VersionId"] = token
             return answer
 
         return ctx.write(write)
+
+    def _under(self, ctx: Context, secret: Secret, key_id: str) -> dict[str, bytes]:
+        """The versions in use, by id, sealed anew under another key."""
+        versions = self._kit.db.read(lambda tx: store.versions_of(tx, secret.arn))
+        used = [one for one in versions if any(stage.startswith("AWS") for stage in one.stages)]
+        opened = [(one, self._open(ctx, secret, one)) for one in used]
+        return {one.id: sealing.seal(ctx, self._kit, secret.arn, key_id, one.id, value).stored for one, value in opened}
 
     def describe_secret(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A secret's facts and which version holds which stage, without values."""

@@ -23,7 +23,7 @@ class Values(Base):
             return secret, self._wanted(tx, secret, req.get("VersionId"), req.get("VersionStage"))
 
         secret, version = self._kit.db.read(read)
-        binary, value = self._open(secret, version)
+        binary, value = self._open(ctx, secret, version)
         return {
             "ARN": secret.arn,
             "Name": secret.name,
@@ -85,10 +85,13 @@ class Values(Base):
         token = req.get("ClientRequestToken") or self._kit.ids.uuid()
         labels = tuple(req.get("VersionStages") or (CURRENT,))
         model.check_stages(labels)
+        before = self._kit.db.read(lambda tx: self._living(ctx, tx, req["SecretId"]))
+        new = self._seal(ctx, before, before.kms_key_id, token, value)
+        assert new is not None
 
         def write(tx: Any) -> dict[str, Any]:
-            secret = self._living(ctx, tx, req["SecretId"])
-            stages = self._put(tx, secret, token, value, labels, ctx.now)
+            secret = self._living(ctx, tx, before.arn)
+            stages = self._put(tx, secret, token, new, labels, ctx.now)
             return {"ARN": secret.arn, "Name": secret.name, "VersionId": token, "VersionStages": list(stages)}
 
         return ctx.write(write)

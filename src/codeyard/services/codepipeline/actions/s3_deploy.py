@@ -61,7 +61,7 @@ class S3Deploy:
 
     def _body(self, body: Any) -> IO[bytes]:
         if isinstance(body, BlobRange):
-            return self._blobs.open(body.blob_id)
+            return self._blobs.open(body.blob_id, key=body.key)
         raise BadArchive("the artifact cannot be read")
 
     def _put(self, run: Run, bucket: str, key: str, content: Iterator[bytes]) -> None:
