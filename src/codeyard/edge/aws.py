@@ -128,9 +128,9 @@ class AwsDoor:
             return await self._stream_in(call, proof, inbound, plan)
         body = await inbound.whole()
         self._name_operation(call, body)
+        if proof.signed is None:
+            self._signatures.refuse_unsigned(call.route)
         if call.route.operation is None:
-            if proof.signed is None:
-                self._signatures.refuse_unsigned(call.route)
             self._spooler.checked(body, proof.signed, proof.head, proof.key)
             raise _unknown(call.route)
         inv = self._invocation(call, proof, body)
@@ -166,8 +166,6 @@ class AwsDoor:
     def _invocation(self, call: Call, proof: Proof, body: bytes | None) -> Invocation:
         """The call with its parameters; without a body, with those of its head."""
         route, signed, head, headers = call.route, proof.signed, proof.head, proof.head.headers
-        if signed is None:
-            self._signatures.refuse_unsigned(route)
         plain = b"" if body is None else self._spooler.checked(body, signed, head, proof.key)
         origin = Origin(
             call.scope["client"][0],
@@ -178,8 +176,7 @@ class AwsDoor:
             route.protocol,
         )
         account = proof.principal.account or route.account  # nobody's call is about its link's account
-        region = signed.region if signed is not None and signed.region else self._region
-        region = route.region if signed is None and route.account else region
+        claimed = signed.region if signed is not None else route.region
         params = self._wire.parse(route, head, plain)
         return Invocation(
             route.service,
@@ -187,7 +184,7 @@ class AwsDoor:
             params,
             proof.principal,
             account,
-            region,
+            claimed or self._region,
             call.request_id,
             origin,
         )

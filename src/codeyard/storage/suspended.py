@@ -80,15 +80,12 @@ class Calls:
         assert self._loop is not None
         turn, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
         then = partial(self._loop.call_soon_threadsafe, self._committed, turn)
-        if self._busy_with([member for member, _ in turn], then):
-            return
-        for member, _ in (*turn, *self._waiting):
-            self._writer().put(member)
-        self._waiting = []
-
-    def _busy_with(self, batch: list[Member], then: Callable[[], object]) -> bool:
-        self._busy = bool(batch) and self._writer().run_here(batch, then)
-        return self._busy
+        members = [member for member, _ in turn]
+        self._busy = bool(turn) and self._writer().run_here(members, then)
+        if not self._busy:  # somebody else is writing: all of them queue behind
+            for member, _ in (*turn, *self._waiting):
+                self._writer().put(member)
+            self._waiting = []
 
     def _committed(self, turn: list[tuple[Member, Call]]) -> None:
         """The next turn goes first: its commit runs while these are answered."""
