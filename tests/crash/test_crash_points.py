@@ -14,7 +14,8 @@ import pytest
 
 import codeyard.main  # noqa: F401  importing the services names their points
 from codeyard.engine.crash import POINTS
-from tests.crash.support import BRANCH, NAME, Short, answered, wait_until, yard_in
+from tests.crash.short import BRANCH, NAME, Short
+from tests.crash.support import answered, wait_until, yard_in
 
 Check = Callable[[], Any]
 ASIDE = "aside"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.support import NAME, Short, answered, wait_until, yard_in
+from tests.crash.short import NAME, Short
+from tests.crash.support import answered, wait_until, yard_in
 
 SLOW = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo begun\n      - sleep 300\n"
 QUICK = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo quick\n"

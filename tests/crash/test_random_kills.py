@@ -9,27 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.support import Crashyard, Short, answered, yard_in
+from tests.crash.short import Short
+from tests.crash.support import Background, Crashyard, answered, yard_in
 
 DEEP = bool(os.environ.get("CODEYARD_DEEP"))
 LONGEST = 1.6  # seconds from a push to the kill: the pipeline takes about as long
 
 
-class Writer:
+class Writer(Background):
     """Writes parameters for as long as the test kills, and keeps which of them were answered."""
 
     def __init__(self, yard: Crashyard) -> None:
-        self._yard, self._over = yard, threading.Event()
+        super().__init__()
+        self._yard = yard
         self.answered: list[str] = []
-        self._thread = threading.Thread(target=self._run, name="writer")
-
-    def __enter__(self) -> Writer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         client, number = self._yard.client("ssm"), 0

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.support import NAME, Short, wait_until, yard_in
+from tests.crash.short import NAME, Short
+from tests.crash.support import wait_until, yard_in
 from tests.crash.test_leases import lines, status
 
 COUNTING = """\

@@ -9,7 +9,6 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from urllib.request import urlopen
 import pytest
 
 from codeyard.cli.demo.setup import BRANCH, NAME, Host, Setup
-from tests.crash.support import ENDED, Crashyard, answered, kill, wait_until, yard_in
+from tests.crash.short import ENDED
+from tests.crash.support import Background, Crashyard, answered, kill, wait_until, yard_in
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "greeter"
 RAN = 'echo "$DEPLOYMENT_ID $LIFECYCLE_EVENT $(basename "$0")" >> "$root/ran"\n'
@@ -168,21 +168,13 @@ class Story:
             assert not twice, f"ran twice on {host.name}: {twice}"
 
 
-class Killer:
+class Killer(Background):
     """Kills one of the processes at a random moment, again and again, and starts it again each time."""
 
     def __init__(self, story: Story, dice: random.Random) -> None:
-        self._story, self._dice, self._over = story, dice, threading.Event()
+        super().__init__()
+        self._story, self._dice = story, dice
         self.kills = 0
-        self._thread = threading.Thread(target=self._run, name="killer")
-
-    def __enter__(self) -> Killer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         try:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.crash.support import NAME, Short, wait_until, yard_in
+from tests.crash.short import NAME, Short
+from tests.crash.support import wait_until, yard_in
 
 SLOW = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo begun\n      - sleep 120\n"
 

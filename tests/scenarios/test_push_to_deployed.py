@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.support import Short, wait_until, yard_in
+from tests.crash.short import Short
+from tests.crash.support import wait_until, yard_in
 
 STEPS = (
     r"server started",

@@ -95,14 +95,15 @@ class Front:
         await reply(send, 200 if ready else 503, [("content-type", "text/plain")], b"ok\n" if ready else b"starting\n")
 
     async def _file(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        kind, body = self._fixed[scope["path"]]()
-        await reply(send, 200, [("content-type", kind), ("x-content-type-options", "nosniff")], body)
+        await _reply_typed(send, 200, *self._fixed[scope["path"]]())
 
     async def _page(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         found = next((page(scope["path"]) for at, page in self._trees.items() if scope["path"].startswith(at)), None)
-        kind, body = found or ("text/plain", b"not found\n")
-        headers = [("content-type", kind), ("x-content-type-options", "nosniff")]
-        await reply(send, 404 if found is None else 200, headers, body)
+        await _reply_typed(send, 200 if found else 404, *(found or ("text/plain", b"not found\n")))
+
+
+async def _reply_typed(send: Send, status: int, kind: str, body: bytes) -> None:
+    await reply(send, status, [("content-type", kind), ("x-content-type-options", "nosniff")], body)
 
 
 def _host(scope: ASGIScope) -> str:
