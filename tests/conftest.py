@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.support.template import copied_databases
 
 pytest_plugins = ["tests.support.yard"]
 
@@ -34,3 +37,10 @@ def _clean_environment() -> None:
         os.environ.pop(name, None)
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _copied_databases() -> Iterator[None]:
+    """Tables are made once a process."""
+    with copied_databases():
+        yield

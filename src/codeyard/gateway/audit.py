@@ -32,7 +32,7 @@ class Auditor:
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._wake = threading.Event()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
 
@@ -76,17 +76,16 @@ class Auditor:
 
     def stop(self) -> None:
         """Flush and end the thread."""
-        self._stopped = True
+        self._stopped.set()
         self._wake.set()
         self._thread.join(timeout=5)
         self.flush()
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not self._stopped:
+        while not self._stopped.is_set():
             self._wake.wait()
             self._wake.clear()
-            pause.wait(self._interval)
+            self._stopped.wait(self._interval)
             self._flush_or_report()
 
     def _flush_or_report(self) -> None:

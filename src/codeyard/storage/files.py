@@ -23,6 +23,7 @@ from codeyard.storage.sweep import unheld
 READ_FRAMES = 16
 ID = re.compile(r"[0-9a-f]{32}\Z")
 PART = ".part"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class FileWriter:
@@ -155,8 +156,7 @@ class FileBlobs:
 
     def __init__(self, root: Path, master: MasterKey, clock: Clock, ids: Ids, db: Database) -> None:
         self._root, self._master, self._clock, self._ids, self._db = root, master, clock, ids, db
-        for index in range(256):
-            (root / f"{index:02x}").mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
 
     def writer(self, digests: Iterable[str] = ()) -> FileWriter:
         """Begin a blob."""
@@ -238,7 +238,12 @@ def _drain(source: SealedFile, start: int, length: int) -> Iterator[bytes]:
 
 
 def _create(path: Path) -> Any:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(path, _NEW, 0o600)
+    except FileNotFoundError:  # the first blob of this folder
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sync_folder(path.parent.parent)
+        handle = os.open(path, _NEW, 0o600)
     return os.fdopen(handle, "wb", buffering=SEALED)
 
 

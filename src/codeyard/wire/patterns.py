@@ -8,6 +8,7 @@ import threading
 import unicodedata
 import warnings
 from collections.abc import Iterable
+from functools import cache
 from itertools import groupby
 
 # Patterns that can take exponential time, with an equal one that cannot.
@@ -34,7 +35,6 @@ class Patterns:
     def __init__(self) -> None:
         self._made: dict[str, tuple[re.Pattern[str], bool] | None] = {}
         self._ranges: dict[str, str] = {}
-        self._categories: list[tuple[int, int, str]] = []
         self._lock = threading.Lock()
 
     def matches(self, pattern: str, value: str) -> bool:
@@ -94,11 +94,10 @@ class Patterns:
             return [(0, 127)]
         if name == "IsWhitespace":
             return [(point, point) for point in range(0x3001) if chr(point).isspace()]
-        if not self._categories:
-            self._categories = _categories()
-        return _joined((low, high) for low, high, category in self._categories if category.startswith(name))
+        return _joined((low, high) for low, high, category in _categories() if category.startswith(name))
 
 
+@cache
 def _categories() -> list[tuple[int, int, str]]:
     """(first, last, category) of all runs of characters of one category: one pass, a tenth of a second."""
     found: list[tuple[int, int, str]] = []

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from codeyard.engine import SystemClock, SystemIds
 from codeyard.storage import open_database
-from codeyard.storage.migrations import head
-from codeyard.storage.migrations.upgrade import differences, load_tables
+from codeyard.storage.migrations import current, head, load_tables
+from codeyard.storage.migrations.upgrade import differences, revisions, upgrade
 
 TEST_TABLES = "test_"
 
@@ -20,12 +20,34 @@ def own(changes: list[object]) -> list[object]:
     return [change for change in changes if TEST_TABLES not in str(change)]
 
 
-def test_a_migrated_database_has_exactly_the_tables_that_the_code_names(database_url: str) -> None:
+def test_all_revisions_together_make_exactly_the_tables_that_the_code_names(database_url: str) -> None:
     load_tables()
+    db = open_database(database_url, SystemClock(), SystemIds())
+    with db.engine.connect() as conn:  # type: ignore[attr-defined]
+        upgrade(conn)
+        assert current(conn) == head()
+        assert own(differences(conn)) == []
+    db.close()
+
+
+def test_an_empty_database_gets_these_tables_at_once_and_is_of_the_newest_revision(database_url: str) -> None:
     db = open_database(database_url, SystemClock(), SystemIds())
     db.create()
     db.create()
     with db.engine.connect() as conn:  # type: ignore[attr-defined]
+        assert current(conn) == head()
+        assert own(differences(conn)) == []
+    db.close()
+
+
+def test_a_database_of_an_older_revision_is_brought_to_the_newest(tmp_path: Path) -> None:
+    db = open_database(tmp_path / "x.db", SystemClock(), SystemIds())
+    with db.engine.connect() as conn:  # type: ignore[attr-defined]
+        upgrade(conn, revisions()[0])
+        assert current(conn) != head()
+    db.create()
+    with db.engine.connect() as conn:  # type: ignore[attr-defined]
+        assert current(conn) == head()
         assert own(differences(conn)) == []
     db.close()
 

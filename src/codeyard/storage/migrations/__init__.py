@@ -1,15 +1,19 @@
-"""Schema versions. `migrate` brings a database to the newest revision; Alembic is loaded only when it has to."""
+"""Schema versions. `migrate` brings a database to the newest revision; Alembic is loaded only for one that is older."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
 import sqlalchemy as sa
 
+import codeyard
 from codeyard.storage.schema import schema
 
 HERE = Path(__file__).parent
+PACKAGES = ("platform", "services", "targets")
 LOCK = 0x636F646579617264
 REVISION = re.compile(r'^revision(?::[^=]*)? = "([^"]+)"', re.M)
 DOWN = re.compile(r'^down_revision(?::[^=]*)? = "([^"]+)"', re.M)
@@ -35,19 +39,26 @@ def current(conn: sa.Connection) -> str | None:
 
 
 def migrate(conn: sa.Connection) -> None:
-    """Upgrade to the newest revision; one process at a time, one transaction.
+    """Bring a database to the newest revision; one process at a time, one transaction.
 
-    Before the first revision is written the tables come straight from the metadata.
+    An empty one gets the tables as the code names them, which is what all revisions together make.
     """
     wanted = head()
-    if wanted is None:
-        create_all(conn)
-        return
     with _locked(conn):
-        if current(conn) != wanted:
+        if wanted is None or not sa.inspect(conn).get_table_names():
+            _make(conn, wanted)
+        elif current(conn) != wanted:
             from codeyard.storage.migrations.upgrade import upgrade
 
             upgrade(conn)
+
+
+def _make(conn: sa.Connection, revision: str | None) -> None:
+    load_tables()
+    schema.create_all(conn)
+    if revision is not None:
+        conn.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        conn.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
 
 
 def create_all(conn: sa.Connection) -> None:
@@ -56,6 +67,16 @@ def create_all(conn: sa.Connection) -> None:
 
     with _locked(conn):
         schema.create_all(conn)
+
+
+def load_tables() -> None:
+    """Import every module that declares tables, so that the metadata is whole."""
+    importlib.import_module("codeyard.storage.system")
+    for package in PACKAGES:
+        root = importlib.import_module(f"{codeyard.__name__}.{package}")
+        for module in pkgutil.walk_packages(root.__path__, root.__name__ + "."):
+            if ".store" in module.name or module.name.endswith(("store", "tables")):
+                importlib.import_module(module.name)
 
 
 class _locked:

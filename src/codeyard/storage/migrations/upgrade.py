@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +11,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import codeyard
-from codeyard.storage.migrations import HERE
+from codeyard.storage.migrations import HERE, load_tables
 from codeyard.storage.schema import schema
-
-PACKAGES = ("platform", "services", "targets")
 
 
 def upgrade(conn: sa.Connection, revision: str = "head") -> None:
@@ -40,16 +35,6 @@ def differences(conn: sa.Connection) -> list[Any]:
     load_tables()
     context = MigrationContext.configure(conn, opts={"compare_type": True, "render_as_batch": True})
     return list(compare_metadata(context, schema))
-
-
-def load_tables() -> None:
-    """Import every module that declares tables, so that the metadata is whole."""
-    importlib.import_module("codeyard.storage.system")
-    for package in PACKAGES:
-        root = importlib.import_module(f"{codeyard.__name__}.{package}")
-        for module in pkgutil.walk_packages(root.__path__, root.__name__ + "."):
-            if ".store" in module.name or module.name.endswith(("store", "tables")):
-                importlib.import_module(module.name)
 
 
 def _config() -> Config:
