@@ -164,9 +164,15 @@ class Git:
         return env
 
     def start(
-        self, command: GitCommand, *, stdin: int | IO[bytes], stdout: int | IO[bytes], stderr: int | IO[bytes]
+        self,
+        command: GitCommand,
+        *,
+        stdin: int | IO[bytes],
+        stdout: int | IO[bytes],
+        stderr: int | IO[bytes],
+        keep: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        """Spawn in a session of its own, so that `end` reaches what git itself starts."""
+        """Spawn in a session of its own, so that `end` reaches what git itself starts. `keep`s stay open in it."""
         return subprocess.Popen(
             command.argv(self._program),
             stdin=stdin,
@@ -176,6 +182,7 @@ class Git:
             cwd="/",
             start_new_session=True,
             bufsize=0,
+            pass_fds=keep,
         )
 
     def run(
