@@ -40,6 +40,10 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 # Not every hand-written option parser of git knows --end-of-options; these take a dash-free operand as it is.
 _PLAIN_OPERANDS = frozenset({"receive-pack", "upload-pack", "symbolic-ref"})
+# Without it, malloc gives zlib's memory back to the kernel after each file and gets it again: twice the time.
+_TUNING: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"archive": {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}}
+)
 _PROTOCOL = re.compile(r"[0-9A-Za-z]+=[0-9A-Za-z]+(:[0-9A-Za-z]+=[0-9A-Za-z]+)*\Z")
 
 
@@ -178,7 +182,7 @@ class Git:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env=self.environment(command.protocol),
+            env={**self.environment(command.protocol), **_TUNING.get(command.subcommand, {})},
             cwd="/",
             start_new_session=True,
             bufsize=0,
