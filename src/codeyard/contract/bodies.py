@@ -41,8 +41,11 @@ class Follow:
 class GitPipe(Protocol):
     """A git process that the edge connects to the client: `start` spawns, the edge pumps, `finish` settles."""
 
-    def start(self) -> tuple[IO[bytes], IO[bytes]]:
-        """Spawn; return (stdin to write the request to, stdout to send)."""
+    def start(self) -> tuple[IO[bytes], IO[bytes], IO[bytes] | None]:
+        """Spawn; return (stdin to write the request to, stdout to send, the pack).
+
+        A pack comes apart from stdout where it is to be sent in the answer's side band 1; else it is None.
+        """
 
     def finish(self, complete: bool) -> bytes:
         """Called when stdout ended (or the client left: `complete` false); returns bytes still to be sent."""

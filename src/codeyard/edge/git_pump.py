@@ -14,9 +14,9 @@ from typing import IO, Any
 
 from codeyard.contract import AwsError, GitPipe
 from codeyard.edge.asgi import Receive, Send, reply
+from codeyard.edge.git_relay import Ready, Said, wake
 from codeyard.git.inflate import BadBody
 
-CHUNK = 256 * 1024
 PIPE = 1024 * 1024
 IN_MEMORY = 1024 * 1024
 STALL_S = 300.0
@@ -145,12 +145,14 @@ class Pump:
 
     async def run(self, send: Send, headers: list[tuple[str, str]]) -> None:
         """Spawn, pump, reap."""
-        stdin, stdout = self._pipe.start()
-        _prepare(stdin, stdout)
+        stdin, stdout, pack = self._pipe.start()
+        _prepare(stdin, stdout, pack)
         feeding = self._loop.create_task(self._feed(stdin))
+        said = Said(Ready(feeding), stdout.fileno(), None if pack is None else pack.fileno())
         complete = False
         try:
-            complete = await self._send_all(stdout, send, headers, feeding)
+            await self._send_all(said, send, headers)
+            complete = True
         finally:
             feeding.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError, TimeoutError, BadBody):
@@ -158,16 +160,18 @@ class Pump:
             rest = await asyncio.shield(self._loop.run_in_executor(None, self._pipe.finish, complete))
         await send({"type": "http.response.body", "body": rest})
 
-    async def _send_all(
-        self, stdout: IO[bytes], send: Send, headers: list[tuple[str, str]], feeding: asyncio.Task[None]
-    ) -> bool:
-        chunk = await self._read(stdout.fileno(), feeding)
-        await begin(send, headers)
-        while chunk:
-            async with asyncio.timeout(STALL_S):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            chunk = await self._read(stdout.fileno(), feeding)
-        return True
+    @staticmethod
+    async def _send_all(said: Said, send: Send, headers: list[tuple[str, str]]) -> None:
+        begun = False
+        async with contextlib.aclosing(said.pieces()) as pieces:
+            async for piece in pieces:
+                if not begun:
+                    await begin(send, headers)
+                begun = True
+                async with asyncio.timeout(STALL_S):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if not begun:
+            await begin(send, headers)
 
     async def _feed(self, stdin: IO[bytes]) -> None:
         """Write the request to git; then wait for the client to leave, which ends this task with an error."""
@@ -189,40 +193,19 @@ class Pump:
                 view = view[os.write(fd, view) :]
             except BlockingIOError:
                 ready = self._loop.create_future()
-                self._loop.add_writer(fd, _wake, ready)
+                self._loop.add_writer(fd, wake, ready)
                 try:
                     await ready
                 finally:
                     self._loop.remove_writer(fd)
 
-    async def _read(self, fd: int, feeding: asyncio.Task[None]) -> bytes:
-        while True:
-            try:
-                return os.read(fd, CHUNK)
-            except BlockingIOError:
-                await self._readable(fd, feeding)
 
-    async def _readable(self, fd: int, feeding: asyncio.Task[None]) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_reader(fd, _wake, ready)
-        try:
-            await asyncio.wait({ready, feeding}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._loop.remove_reader(fd)
-        if feeding.done():
-            feeding.result()
-
-
-def _prepare(stdin: IO[bytes], stdout: IO[bytes]) -> None:
-    os.set_blocking(stdin.fileno(), False)
-    os.set_blocking(stdout.fileno(), False)
+def _prepare(stdin: IO[bytes], stdout: IO[bytes], pack: IO[bytes] | None) -> None:
+    for pipe in (stdin, stdout, pack):
+        if pipe is not None:
+            os.set_blocking(pipe.fileno(), False)
     with contextlib.suppress(OSError):  # a wider pipe is only quicker; the kernel may refuse it
-        fcntl.fcntl(stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+        fcntl.fcntl((pack or stdout).fileno(), fcntl.F_SETPIPE_SZ, PIPE)
 
 
 async def begin(send: Send, headers: list[tuple[str, str]]) -> None:

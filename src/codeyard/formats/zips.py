@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
 _CHUNK = 1 << 20
+_LOCAL = 30  # bytes of a member's own header, before its name
+_ODD = 0x61  # flags of members that are encrypted or patches
+# Puts a file with this path and fingerprint at this place, if it has it; else it is written from the archive.
+Place = Callable[[str, str, str], bool]
 
 
 class BadZipError(ValueError):
@@ -47,24 +53,31 @@ def members(archive: zipfile.ZipFile, limits: Limits) -> Iterator[tuple[zipfile.
             yield info, path
 
 
-def extract(file: IO[bytes], folder: str, limits: Limits | None = None) -> int:
-    """Write the archive below `folder`, which exists and is empty; how many files. Links that stay inside are kept."""
+def extract(file: IO[bytes], folder: str, limits: Limits | None = None, place: Place | None = None) -> int:
+    """Write the archive below `folder`, which exists and is empty; how many files. Links that stay inside are kept.
+
+    `place` is asked for each regular file. Files of one fingerprint have the same content and mode: it is a SHA-256 of
+    all that these are made from.
+    """
     limits = limits or Limits()
     count, links = 0, []
+    made = {folder}
     try:
         with zipfile.ZipFile(file) as archive:
             for info, path in members(archive, limits):
                 target = os.path.join(folder, path)
+                parent = target if info.is_dir() else os.path.dirname(target)
+                if parent not in made:
+                    os.makedirs(parent, exist_ok=True)
+                    made.add(parent)
                 if info.is_dir():
-                    os.makedirs(target, exist_ok=True)
                     continue
-                os.makedirs(os.path.dirname(target), exist_ok=True)
                 if stat.S_ISLNK(info.external_attr >> 16):
                     links.append((path, _link(archive, info, path)))
                     continue
-                _write(archive, info, target)
+                _file(archive, file, info, path, target, place)
                 count += 1
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
         raise BadZipError(f"the archive cannot be read: {error}") from error
     for path, target in links:  # last, so that no member is ever written through a link
         _make_link(folder, path, target)
@@ -80,11 +93,80 @@ def _path(name: str) -> str:
     return "/".join(parts)
 
 
+def _file(
+    archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInfo, path: str, target: str, place: Place | None
+) -> None:
+    """One regular file. The small and ordinary, which most are, without a reader of its own."""
+    small = info.compress_size <= _CHUNK >= info.file_size and not info.flag_bits & _ODD
+    raw = _raw(file, info) if small and info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else None
+    if place is not None and place(path, _fingerprint(file, info, raw), target):
+        return
+    if raw is None:
+        _write(archive, info, target)
+    else:
+        with os.fdopen(_create(info, target), "wb") as out:
+            out.write(_plain(info, raw))
+
+
+def _raw(file: IO[bytes], info: zipfile.ZipInfo) -> bytes:
+    """A member as it is packed."""
+    _seek(file, info)
+    raw = file.read(info.compress_size)
+    if len(raw) != info.compress_size:
+        raise zipfile.BadZipFile(f"{info.filename!r} is cut short")
+    return raw
+
+
+def _seek(file: IO[bytes], info: zipfile.ZipInfo) -> None:
+    file.seek(info.header_offset)
+    head = file.read(_LOCAL)
+    if len(head) != _LOCAL or head[:4] != b"PK\3\4":
+        raise zipfile.BadZipFile(f"{info.filename!r} is not where the archive says")
+    file.seek(int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little"), os.SEEK_CUR)
+
+
+def _plain(info: zipfile.ZipInfo, raw: bytes) -> bytes:
+    """A packed member's content, no more than it says, and checked."""
+    plain = raw
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        plain = stream.decompress(raw, info.file_size + 1)
+        if len(plain) <= info.file_size and not stream.eof:
+            raise zipfile.BadZipFile(f"{info.filename!r} is cut short")
+    if len(plain) != info.file_size:
+        raise BadZipError(f"{info.filename!r} is not as long as it says")
+    if zlib.crc32(plain) != info.CRC:
+        raise zipfile.BadZipFile(f"{info.filename!r} has another checksum")
+    return plain
+
+
+def _fingerprint(file: IO[bytes], info: zipfile.ZipInfo, raw: bytes | None) -> str:
+    told = f"{info.compress_type} {info.flag_bits} {_mode(info):o} {info.file_size} {info.CRC} {info.compress_size}\0"
+    digest = hashlib.sha256(told.encode())
+    if raw is not None:
+        digest.update(raw)
+        return digest.hexdigest()
+    _seek(file, info)
+    left = info.compress_size
+    while left > 0 and (chunk := file.read(min(left, _CHUNK))):
+        digest.update(chunk)
+        left -= len(chunk)
+    if left:
+        raise zipfile.BadZipFile(f"{info.filename!r} is cut short")
+    return digest.hexdigest()
+
+
+def _mode(info: zipfile.ZipInfo) -> int:
+    return 0o755 if (info.external_attr >> 16) & 0o111 else 0o644
+
+
+def _create(info: zipfile.ZipInfo, target: str) -> int:
+    return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _mode(info))
+
+
 def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: str) -> None:
-    mode = 0o755 if (info.external_attr >> 16) & 0o111 else 0o644
     left = info.file_size
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with archive.open(info) as source, os.fdopen(os.open(target, flags, mode), "wb") as out:
+    with archive.open(info) as source, os.fdopen(_create(info, target), "wb") as out:
         while chunk := source.read(_CHUNK):
             left -= len(chunk)
             if left < 0:

@@ -40,6 +40,10 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 # Not every hand-written option parser of git knows --end-of-options; these take a dash-free operand as it is.
 _PLAIN_OPERANDS = frozenset({"receive-pack", "upload-pack", "symbolic-ref"})
+# Without it, malloc gives zlib's memory back to the kernel after each file and gets it again: twice the time.
+_TUNING: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"archive": {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}}
+)
 _PROTOCOL = re.compile(r"[0-9A-Za-z]+=[0-9A-Za-z]+(:[0-9A-Za-z]+=[0-9A-Za-z]+)*\Z")
 
 
@@ -164,18 +168,25 @@ class Git:
         return env
 
     def start(
-        self, command: GitCommand, *, stdin: int | IO[bytes], stdout: int | IO[bytes], stderr: int | IO[bytes]
+        self,
+        command: GitCommand,
+        *,
+        stdin: int | IO[bytes],
+        stdout: int | IO[bytes],
+        stderr: int | IO[bytes],
+        keep: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        """Spawn in a session of its own, so that `end` reaches what git itself starts."""
+        """Spawn in a session of its own, so that `end` reaches what git itself starts. `keep`s stay open in it."""
         return subprocess.Popen(
             command.argv(self._program),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env=self.environment(command.protocol),
+            env={**self.environment(command.protocol), **_TUNING.get(command.subcommand, {})},
             cwd="/",
             start_new_session=True,
             bufsize=0,
+            pass_fds=keep,
         )
 
     def run(

@@ -11,7 +11,7 @@ FLUSH = b"0000"
 MAX_REFERENCES = 4000
 _MAX_HEAD = 8 * 1024 * 1024
 _MAX_LINE = 65520
-_BAND = 65515
+BAND = 65515
 
 
 class ProtocolError(Exception):
@@ -25,8 +25,11 @@ def pkt(payload: bytes) -> bytes:
 
 def side_band(band: int, payload: bytes) -> bytes:
     """The payload as packets of one side band (1 data, 2 progress, 3 fatal error)."""
-    chunks = (payload[at : at + _BAND] for at in range(0, len(payload), _BAND))
-    return b"".join(pkt(bytes([band]) + chunk) for chunk in chunks)
+    view, parts = memoryview(payload), list[bytes | memoryview]()
+    for at in range(0, len(payload), BAND):
+        chunk = view[at : at + BAND]
+        parts += (b"%04x%c" % (len(chunk) + 5, band), chunk)
+    return b"".join(parts)
 
 
 def split_lines(data: bytes) -> Iterator[bytes | None]:

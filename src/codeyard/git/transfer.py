@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -28,22 +29,41 @@ class PushRequest(dict[str, Any]):
 
 
 class UploadPipe:
-    """A GitPipe around one upload-pack."""
+    """A GitPipe around one upload-pack.
+
+    By protocol 2, where every pack travels in side band 1, pack-objects writes past upload-pack into a pipe of ours.
+    """
 
     def __init__(self, git: Git, repository: Path, protocol: str) -> None:
-        self._git = git
-        self._command = GitCommand(
+        self._git, self._repository, self._protocol = git, repository, protocol
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pack: IO[bytes] | None = None
+
+    def start(self) -> tuple[IO[bytes], IO[bytes], IO[bytes] | None]:
+        """Spawn; (stdin to write the request to, stdout to send, the pack or None where it is in stdout)."""
+        if "version=2" not in self._protocol.split(":"):
+            return (*self._spawn(), None)
+        reader, writer = os.pipe()
+        self._pack = open(reader, "rb", buffering=0)  # noqa: SIM115 - closed by finish
+        try:
+            return (*self._spawn(writer), self._pack)
+        finally:
+            os.close(writer)
+
+    def _spawn(self, pack: int | None = None) -> tuple[IO[bytes], IO[bytes]]:
+        command = GitCommand(
             "upload-pack",
             ["--stateless-rpc", "--strict"],
-            operands=[str(repository)],
-            protocol=protocol,
+            operands=[str(self._repository)],
+            protocol=self._protocol,
+            config=[] if pack is None else [f"uploadpack.packObjectsHook=>/proc/self/fd/{pack} exec"],
         )
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> tuple[IO[bytes], IO[bytes]]:
-        """Spawn; (stdin to write the request to, stdout to send)."""
         process = self._git.start(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            keep=[] if pack is None else [pack],
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -56,6 +76,8 @@ class UploadPipe:
             if complete:
                 self._wait(self._process)
             end(self._process)
+        if self._pack is not None:
+            close_quietly(self._pack)
         return b""
 
     @staticmethod

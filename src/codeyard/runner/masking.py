@@ -40,6 +40,7 @@ class Mask:
     def __init__(self) -> None:
         self._held = b""
         self._secrets: set[bytes] = set()
+        self._ordered: list[bytes] = []
         self._pattern: re.Pattern[bytes] | None = None
         self._longest = 0
 
@@ -47,28 +48,35 @@ class Mask:
         """Look for these, too."""
         for secret in secrets:
             self._secrets |= forms(secret)
-        if self._secrets:
-            ordered = sorted(self._secrets, key=len, reverse=True)
-            self._pattern = re.compile(b"|".join(re.escape(one) for one in ordered))
-            self._longest = len(ordered[0])
+        self._ordered = sorted(self._secrets, key=len, reverse=True)
+        self._longest = len(self._ordered[0]) if self._ordered else 0
+        self._pattern = None
 
     def feed(self, data: bytes) -> bytes:
         """The part of the stream that may be shown now."""
-        if self._pattern is None:
+        if not self._secrets:
             return data
-        text = self._pattern.sub(STARS, self._held + data)
+        text = self._masked(self._held + data)
         keep = self._edge(text)
         self._held = text[len(text) - keep :] if keep else b""
         return text[: len(text) - keep]
 
     def whole(self, data: bytes) -> bytes:
         """A text that stands alone."""
-        return data if self._pattern is None else self._pattern.sub(STARS, data)
+        return self._masked(data)
 
     def flush(self) -> bytes:
         """What was held back; the stream is over."""
         held, self._held = self._held, b""
         return held
+
+    def _masked(self, data: bytes) -> bytes:
+        """Searched for each secret first: that is quick, and a pattern of them all takes long to make."""
+        if not any(one in data for one in self._ordered):
+            return data
+        if self._pattern is None:
+            self._pattern = re.compile(b"|".join(re.escape(one) for one in self._ordered))
+        return self._pattern.sub(STARS, data)
 
     def _edge(self, text: bytes) -> int:
         """How many bytes at the end could begin a secret."""

@@ -5,13 +5,9 @@ Every build asks the server with its own session, even for what is kept: a role 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import os
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +16,7 @@ from urllib.parse import unquote
 from codeyard.formats import arns, zips
 from codeyard.runner import checkout
 from codeyard.runner.client import AWAY, Refused, Server
-
-_KEPT = 40
+from codeyard.runner.layers import Fill, Index, Layers
 
 
 class SourceFailed(Exception):
@@ -44,6 +39,7 @@ class Sources:
     def __init__(self, cache: Path, server: Server) -> None:
         self._cache, self._server = cache, server
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._layers = Layers(cache)
 
     def get(self, source: Mapping[str, Any], version: str, index: int, identifier: str) -> Fetched:
         """The source at a version; SourceFailed says why not. `index` counts the build's sources from the primary."""
@@ -82,13 +78,15 @@ class Sources:
             file.flush()
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            folder, held = self._kept(f"zip-{digest}", lambda target: _unzip(Path(file.name), target))
+            line = f"{bucket}/{key.rpartition('/')[0]}"
+            archive = Path(file.name)
+            folder, held = self._kept(f"zip-{digest}", lambda target, index: _unzip(archive, target, index), line)
         found = headers.get("x-amz-version-id", "")
         return Fetched(folder, place, "" if found == "null" else found, held)
 
     def _repository(self, location: str, version: str, depth: int, which: str) -> Fetched:
         name = location.rstrip("/").partition("/v1/repos/")[2]
-        with self._locked(f"git-{name}"):
+        with self._layers.locked(f"git-{name}"):
             mirror, head = self._cache / f"git-{name}.git", ""
             try:
                 head = checkout.fetch(self._server, name, mirror)
@@ -98,60 +96,20 @@ class Sources:
             origin = f"https://git-codecommit.{self._server.place.region}.amazonaws.com/v1/repos/{name}"
             key = hashlib.sha256(f"{name}/{commit}/{depth}/{checkout.FORM}".encode()).hexdigest()
             folder, held = self._kept(
-                f"tree-{key}", lambda target: checkout.write(mirror, target, commit, depth, origin)
+                f"tree-{key}", lambda target, _: checkout.write(mirror, target, commit, depth, origin)
             )
         return Fetched(folder, origin.partition("://")[2], commit, held)
 
-    def _kept(self, key: str, fill: Callable[[Path], None]) -> tuple[Path, int]:
-        """The kept folder of a key, filled where it is new, and the lock that keeps it from being dropped."""
-        with self._locked("kept"):
-            folder = self._cache / key
-            if not folder.is_dir():
-                self._fill(folder, fill)
-                self._prune(folder)
-            os.utime(folder)
-            held = os.open(self._cache / f".{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(held, fcntl.LOCK_SH)
-            return folder, held
-
-    def _fill(self, folder: Path, fill: Callable[[Path], None]) -> None:
-        target = Path(tempfile.mkdtemp(dir=self._cache, prefix=".new-"))
+    def _kept(self, key: str, fill: Fill, line: str = "") -> tuple[Path, int]:
         try:
-            fill(target)
-            os.chmod(target, 0o755)
-            os.rename(target, folder)
+            return self._layers.kept(key, fill, line=line)
         except (OSError, checkout.GitFailed) as problem:
             raise SourceFailed(f"the source cannot be unpacked: {problem}") from None
-        finally:
-            shutil.rmtree(target, ignore_errors=True)
-
-    def _prune(self, fresh: Path) -> None:
-        """Drop the folders that were longest unused, but none that a build has under it."""
-        folders = [p for p in self._cache.iterdir() if p.name.startswith(("zip-", "tree-")) and p != fresh]
-        for old in sorted(folders, key=lambda p: p.stat().st_mtime)[: max(0, len(folders) - _KEPT)]:
-            lock = os.open(self._cache / f".{old.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(old, ignore_errors=True)
-                os.unlink(self._cache / f".{old.name}.lock")
-            except OSError:
-                continue
-            finally:
-                os.close(lock)
-
-    @contextlib.contextmanager
-    def _locked(self, name: str) -> Any:
-        lock = os.open(self._cache / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
 
-def _unzip(archive: Path, target: Path) -> None:
+def _unzip(archive: Path, target: Path, index: Index) -> None:
     try:
         with archive.open("rb") as file:
-            zips.extract(file, str(target))
+            zips.extract(file, str(target), place=index.place)
     except zips.BadZipError as problem:
         raise SourceFailed(f"the source cannot be unpacked: {problem}") from None

@@ -196,14 +196,20 @@ def test_the_kept_source_is_never_changed_and_the_build_may_change_its_own(run: 
     source = tmp_path / "source"
     (source / "a").mkdir(parents=True)
     (source / "a" / "f").write_text("kept\n")
+    os.link(source / "a" / "f", tmp_path / "of another source")
     _readable(source)
     if user == "user" and os.geteuid() == 0:  # what a runner keeps is its own user's
         for path in (source, source / "a", source / "a" / "f"):
             os.chown(path, NOBODY, NOBODY)
-    command = "cd src/src && echo more >>a/f && rm -rf a/f && mkdir b && echo new >a/f && cat a/f && ls"
+    before = (source / "a" / "f").stat().st_mode & 0o777
+    command = (
+        "cd src/src && echo more >>a/f && chmod 777 a/f && rm -rf a/f && mkdir b && echo new >a/f && cat a/f && ls"
+    )
     assert run(command, source=source).text.split() == ["new", "a", "b"]
     assert (source / "a" / "f").read_text() == "kept\n"
     assert sorted(p.name for p in source.iterdir()) == ["a"]
+    other = tmp_path / "of another source"
+    assert (other.read_text(), other.stat().st_mode & 0o777) == ("kept\n", before)
 
 
 def test_a_daemon_is_gone_with_its_build(run: Run) -> None:

@@ -59,11 +59,11 @@ class Program:
         self._argv = argv
         self.finished: list[bool] = []
 
-    def start(self) -> tuple[IO[bytes], IO[bytes]]:
+    def start(self) -> tuple[IO[bytes], IO[bytes], IO[bytes] | None]:
         self.process = subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        return self.process.stdin, self.process.stdout
+        return self.process.stdin, self.process.stdout, None
 
     def finish(self, complete: bool) -> bytes:
         self.finished.append(complete)

@@ -93,3 +93,42 @@ def test_files_links_and_modes_come_out(tmp_path: Path) -> None:
     assert zips.extract(good, str(tmp_path)) == 3
     assert stat.S_IMODE((tmp_path / "bin/run").stat().st_mode) == 0o755
     assert (tmp_path / "l").read_text() == "1"
+
+
+def _bent(at: bytes, offset: int, change: bytes) -> io.BytesIO:
+    """An archive of one deflated file, with bytes of a header or of its data replaced."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", b"content " * 30)
+    data = bytearray(file.getvalue())
+    where = data.index(at) + offset
+    data[where : where + len(change)] = change
+    return io.BytesIO(bytes(data))
+
+
+LOCAL, ENTRY = b"PK\3\4", b"PK\1\2"
+
+
+@pytest.mark.parametrize(
+    ("at", "offset", "change"),
+    [
+        (ENTRY, 16, b"\0\0\0\0"),  # the checksum
+        (ENTRY, 20, (9).to_bytes(4, "little")),  # the packed length
+        (ENTRY, 20, (100_000).to_bytes(4, "little")),
+        (ENTRY, 24, (239).to_bytes(4, "little")),  # the length
+        (ENTRY, 24, (241).to_bytes(4, "little")),
+        (ENTRY, 8, b"\1"),  # encrypted
+        (ENTRY, 42, b"\5"),  # the place
+        (LOCAL, 0, b"PK\5\5"),
+        (LOCAL, 31, b"\xff\xff\xff\xff"),  # the data
+    ],
+)
+def test_a_small_file_that_is_not_what_its_archive_says_is_refused(
+    tmp_path: Path, at: bytes, offset: int, change: bytes
+) -> None:
+    assert zips.extract(_bent(ENTRY, 0, b""), str(tmp_path)) == 1
+    assert (tmp_path / "a").read_bytes() == b"content " * 30
+    (tmp_path / "a").unlink()
+    with pytest.raises(zips.BadZipError):
+        zips.extract(_bent(at, offset, change), str(tmp_path))
+    assert not (tmp_path / "a").exists() or not (tmp_path / "a").read_bytes()

@@ -12,7 +12,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 4096, 163
 # The same numbers on x86_64 and aarch64: both are from after the table was unified.
 _OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
 _AT_FDCWD, _AT_EMPTY_PATH = -100, 0x1000
-_ATTR_IDMAP, _ATTR_NOSUID, _ATTR_NODEV = 0x100000, 2, 4
+_ATTR_IDMAP, _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 0x100000, 1, 2, 4
 BENEATH, NO_SYMLINKS, NO_MAGICLINKS = 0x08, 0x04, 0x02
 
 
@@ -37,9 +37,9 @@ class Libc:
         self._checked(self._libc.sethostname(name.encode(), len(name)), "sethostname")
 
     def idmapped(self, path: str, userns: int) -> int:
-        """A detached mount of the folder whose owners are seen through the user namespace."""
+        """A detached, read-only mount of the folder whose owners are seen through the user namespace."""
         tree = self._syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(path), 1 | os.O_CLOEXEC)
-        attr = struct.pack("=QQQQ", _ATTR_IDMAP | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, userns)
+        attr = struct.pack("=QQQQ", _ATTR_IDMAP | _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, userns)
         try:
             self._syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attr, len(attr))
         except OSError:

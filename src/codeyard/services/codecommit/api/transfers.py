@@ -7,13 +7,13 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.git import refs
-from codeyard.git.archive import zip_of
 from codeyard.git.command import is_protocol
 from codeyard.git.names import ZERO, is_valid_branch, split_ref
 from codeyard.git.pktline import PushHead, RefCommand, Report, read_report, write_report
 from codeyard.git.transfer import Advertiser, PushRequest, UploadPipe, receive
 from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.base import Base, Rooms, required
+from codeyard.services.codecommit.archives import Archives
 from codeyard.services.codecommit.model import Intent, Repository
 from codeyard.services.codecommit.refs import Batch
 
@@ -24,6 +24,7 @@ class Transfers(Base):
     def __init__(self, rooms: Rooms) -> None:
         super().__init__(rooms)
         self._advertiser = Advertiser(rooms.git)
+        self._archives = Archives(rooms.kit, rooms.git)
 
     def git_pull(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A fetch: {"pipe": bytes} when `advertise` asks what there is, else {"pipe": a running upload-pack}."""
@@ -60,10 +61,10 @@ class Transfers(Base):
         model.check_commit_id(commit_id)
         if not reader.has_commit(commit_id):
             raise AwsError("CommitIdDoesNotExistException", f"The commit {commit_id} does not exist.")
-        chunks = zip_of(self._rooms.git, reader.path, commit_id)
-        staged = self._kit.blobs.put(chunks, digests=("md5", "crc64nvme"))
+        staged = self._archives.make(reader.repository.id, reader.path, commit_id)
         target = {"Bucket": req.get("bucket", ""), "Key": req.get("key", "")}
         stored = ctx.forward().call("s3", "PutObject", {**target, "Body": staged, "ContentType": "application/zip"})
+        self._archives.remember(reader.repository.id, commit_id, staged)
         return {"commitId": commit_id, "size": staged.size, "versionId": stored.get("VersionId", "")}
 
     def _push(self, ctx: Context, repository: Repository, req: PushRequest) -> bytes:
