@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 AWS = "amazonaws.com"
 DAY = datetime.timedelta(days=1)
 _LOCAL = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+_LONGEST_COMMON_NAME = 64  # RFC 5280, ub-common-name
 _SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Codeyard local CA")])
 
 
@@ -94,7 +95,8 @@ def leaf(
     now: datetime.datetime,
 ) -> x509.Certificate:
     """A certificate of the listener for the names."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    common = names[0] if len(names[0]) <= _LONGEST_COMMON_NAME else "Codeyard"  # clients read subjectAltName alone
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
     builder = (
         _builder(ca.subject, subject, key.public_key(), now, 397)

@@ -99,7 +99,10 @@ class Certificates:
         if authority.covers(self._leaf, name):
             return self._ours
         if _AWS_NAME.fullmatch(name) and len(name) <= 253:
-            return self._aws(name)
+            try:
+                return self._aws(name)
+            except OSError:
+                log.exception("no certificate could be made for %s", name)
         return self._own.context if self._own and (name or _has_address(self._own.certificate)) else self._ours
 
     def _aws(self, name: str) -> ssl.SSLContext:

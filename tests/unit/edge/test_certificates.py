@@ -54,6 +54,7 @@ def with_own(folder: Path, company: Company, clock: Clock | None = None) -> Cert
         "bucket.s3.eu-central-1.amazonaws.com",
         "a.dotted.bucket.s3.eu-central-1.amazonaws.com",
         "s3.dualstack.us-west-2.amazonaws.com",
+        f"a.{'long-' * 11}bucket.s3.eu-central-1.amazonaws.com",
     ],
 )
 def test_our_ca_vouches_for_our_names_and_for_awss(tmp_path: Path, name: str) -> None:
@@ -69,6 +70,17 @@ def test_names_of_others_are_not_vouched_for_whatever_the_ca_signs(tmp_path: Pat
     (tmp_path / "forged.pem").write_bytes(tls.issued(tmp_path, ["bank.example"], datetime.datetime.now(datetime.UTC)))
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
         shown(tls.server_context(tmp_path / "forged.pem"), "bank.example", tmp_path / "ca.pem")
+
+
+def test_where_none_can_be_made_the_connection_goes_on_with_the_standing_one_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Certificates(tmp_path, NAMES, None, NONE, Clock())
+    (tmp_path / "ca.key").unlink()
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        shown(made.context, "codebuild.eu-west-1.amazonaws.com", made.verified_by)
+    assert "no certificate could be made for codebuild.eu-west-1.amazonaws.com" in caplog.text
+    shown(made.context, "localhost", made.verified_by)
 
 
 def test_as_many_certificates_are_kept_as_there_is_room_for(tmp_path: Path) -> None:
