@@ -21,10 +21,11 @@ import uvicorn
 from codeyard.console.app import HOSTS, Console
 from codeyard.console.changes import Changes
 from codeyard.contract import AwsError, Clock, Ids, Part, Principal
-from codeyard.edge import tls
+from codeyard.edge import authority, own
 from codeyard.edge.admin import Admin
 from codeyard.edge.app import Front
 from codeyard.edge.aws import AwsDoor
+from codeyard.edge.certificates import Certificates
 from codeyard.edge.git_http import GitHttp
 from codeyard.edge.listener import YardServer, bind
 from codeyard.edge.unix import bind_unix
@@ -69,6 +70,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 0
     tls_port: int | None = None
+    tls_files: own.Files | None = None
     ssh_port: int = 0
     region: str = "us-east-1"
     account: str = "123456789012"
@@ -160,8 +162,7 @@ class Yard:
     def open(self) -> dict[str, Any]:
         """Bring state up to date and start the engine; what endpoint.json will say."""
         self.db.create()
-        tls.ensure_certificates(self.options.data, self._names(), self._today())
-        tls.bundle(self.options.data, _SYSTEM_BUNDLE)
+        self.certificates = self._certificates()
         keys = self._bootstrap()
         for part in self.parts:
             if part.on_start is not None:
@@ -173,7 +174,7 @@ class Yard:
             "account": self.options.account,
             **keys,
             "console": self.console_url,
-            "ca": str(self.options.data / "ca.pem"),
+            "ca": str(self.certificates.verified_by),
         }
 
     def enrol_local_runner(self) -> None:
@@ -187,7 +188,7 @@ class Yard:
         kept = json.loads(config.read_text()) if config.exists() else None
         known = codebuild.enrol(owner.call, "local", kept)
         where = {"endpoint": self.endpoint, "region": self.options.region, "work": str(folder / "work")}
-        where["ca"] = str(self.options.data / "ca.pem") if self.endpoint.startswith("https:") else ""
+        where["ca"] = str(self.certificates.verified_by) if self.endpoint.startswith("https:") else ""
         _write_private(config, json.dumps({**known, **where}))
 
     def serve(self, ready: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
@@ -217,7 +218,15 @@ class Yard:
             h11_max_incomplete_event_size=65536,
         )
         at_once = self.front.answer_at_once if self.db.calls is not None else None
-        return YardServer(config, self.sockets, tls.server_context(self.options.data), ready, self._let_go, at_once)
+        return YardServer(
+            config,
+            self.sockets,
+            self.certificates.context,
+            ready,
+            self._let_go,
+            at_once,
+            lambda asked: self.certificates.look(force=asked),
+        )
 
     def close(self) -> None:
         """Stop the engine, put the last records on the trail, let go of everything."""
@@ -333,11 +342,16 @@ class Yard:
             raise ValueError(f"there is no user {asked.get('user')} in account {self.options.account}")
         return {"url": self.console.one_time_link(principal)}
 
+    def _certificates(self) -> Certificates:
+        options = self.options
+        return Certificates(options.data, self._names(), options.tls_files, _SYSTEM_BUNDLE, self._today)
+
     def _names(self) -> list[str]:
         host, region = self.options.host, self.options.region
         fixed = ["localhost", "127.0.0.1", "::1", "console.localhost", f"git-codecommit.{region}.localhost"]
         ours = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
-        return list(dict.fromkeys([*fixed, host, ours, *filter(None, [_public_host(self.options)])]))
+        public = filter(None, [_public_host(self.options)])
+        return list(dict.fromkeys([*fixed, host, ours, *public, *authority.aws_names(region)]))
 
     def _today(self) -> datetime.datetime:
         return datetime.datetime.now(datetime.UTC)

@@ -50,7 +50,10 @@ AFTER: dict[str, tuple[str, ...]] = {
     "send-events-to-slack-or-a-webhook": ("push-code",),
 }
 # Pages about the machine itself, its server, or the code: their commands are not for a test to run.
-READ_ONLY = {"add-a-service", "back-up-and-restore", "run-the-server", "troubleshoot", "use-the-console"}
+READ_ONLY = {
+    *("add-a-service", "back-up-and-restore", "run-the-server", "troubleshoot", "use-the-console"),
+    *("trust-the-local-ca", "use-your-own-certificate"),
+}
 
 
 class Chat(BaseHTTPRequestHandler):

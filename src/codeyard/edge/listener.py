@@ -21,6 +21,7 @@ _TLS_HANDSHAKE = b"\x16"
 _FIRST_BYTE_WITHIN_S = 30.0
 _HANDSHAKE_WITHIN_S = 15.0
 _SWEEP_EVERY_TICKS = 50  # uvicorn ticks ten times a second
+_LOOK_EVERY_TICKS = 10
 
 
 class Acceptor:
@@ -92,7 +93,10 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 class YardServer(uvicorn.Server):
-    """uvicorn's server over our acceptors. `ready` is called once it serves, `stopping` when it is to end."""
+    """uvicorn's server over our acceptors. `ready` is called once it serves, `stopping` when it is to end.
+
+    `look` is called every second to look for new certificates, with True where SIGHUP asked for it.
+    """
 
     def __init__(
         self,
@@ -102,10 +106,11 @@ class YardServer(uvicorn.Server):
         ready: Callable[[], None],
         stopping: Callable[[], None] = lambda: None,
         at_once: AtOnce | None = None,
+        look: Callable[[bool], None] = lambda asked: None,
     ) -> None:
         super().__init__(config)
         self._listeners, self._tls, self._ready, self._stopping = listeners, tls, ready, stopping
-        self._at_once = at_once
+        self._at_once, self._look, self._asked = at_once, look, False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let go of the calls that wait for something, then close as uvicorn does."""
@@ -119,6 +124,7 @@ class YardServer(uvicorn.Server):
             yield
             return
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._ask)
         try:
             yield
         finally:
@@ -136,12 +142,18 @@ class YardServer(uvicorn.Server):
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """uvicorn's housekeeping, and ours: heads that never end."""
+        """uvicorn's housekeeping, and ours: heads that never end, certificates that have been replaced."""
+        if self._asked or counter % _LOOK_EVERY_TICKS == 0:
+            asked, self._asked = self._asked, False
+            self._look(asked)
         if counter % _SWEEP_EVERY_TICKS == 0:
             for connection in list(self.server_state.connections):
                 if isinstance(connection, YardProtocol):
                     connection.expire()
         return await super().on_tick(counter)
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
 
     def _protocol(self, admin: bool) -> YardProtocol:
         return YardProtocol(
@@ -158,7 +170,12 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((host, port))
+    try:
+        sock.bind((host, port))
+    except OSError as problem:
+        sock.close()
+        hint = ": ports below 1024 need root or CAP_NET_BIND_SERVICE" if isinstance(problem, PermissionError) else ""
+        raise OSError(f"port {port}: {problem.strerror or problem}{hint}") from None
     sock.listen(1024)
     sock.setblocking(False)
     return sock

@@ -22,6 +22,7 @@ FIXED_PATHS: tuple[str, ...] = ("/v1/", "/v2/", "/service/", "/healthz", "/ready
 
 _CBOR = re.compile(r"(?:/.*)?/service/([^/]+)/operation/([^/]+)")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
+_AWS = ".amazonaws.com"
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)(?:&|$)")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
@@ -58,7 +59,7 @@ class Router:
 
     def __init__(self, models: Models, region: str, hosts: Iterable[str] = ()) -> None:
         self._models, self._region = models, region
-        self._suffixes = tuple(f".{host.lower()}" for host in (*hosts, "localhost", "amazonaws.com"))
+        self._suffixes = tuple(f".{host.lower()}" for host in (*hosts, "localhost", _AWS[1:]))
         self._lock = threading.Lock()
         self._tables: dict[str, RestTable] = {}
         self._rpcs: dict[tuple[str, str], _Found] = {}
@@ -180,6 +181,8 @@ class Router:
         name = ".".join(label for label in labels if label != region)
         if name in self._models.names:
             return self._models.names[name], region
+        if name == "git-codecommit":
+            return "codecommit", region
         if name.endswith(".s3") or (labels and self._virtual_bucket(head) is not None):
             return "s3", region
         return None
@@ -187,19 +190,33 @@ class Router:
     def _host_labels(self, head: Head) -> list[str]:
         host = head.host
         suffix = next((suffix for suffix in self._suffixes if host.endswith(suffix)), None)
-        return host[: -len(suffix)].split(".") if suffix else []
+        labels = host[: -len(suffix)].split(".") if suffix else []
+        return _usual(labels) if suffix == _AWS else labels
 
     def _virtual_bucket(self, head: Head) -> str | None:
-        """The bucket of BUCKET.s3[.REGION].SUFFIX or BUCKET.SUFFIX, if the host is one."""
+        """The bucket of BUCKET.s3[.REGION].SUFFIX or, where the suffix is not AWS's, BUCKET.SUFFIX, if it is one."""
         labels = self._host_labels(head)
         if labels and _REGION.fullmatch(labels[-1]):
             labels = labels[:-1]
         if labels and labels[-1] == "s3":
             labels = labels[:-1]
+        elif head.host.endswith(_AWS):
+            return None
         name = ".".join(labels)
         if not name or name in self._models.names or not _BUCKET.fullmatch(name):
             return None
         return name
+
+
+def _usual(labels: list[str]) -> list[str]:
+    """The labels of an AWS endpoint in its usual form: s3.dualstack.REGION and s3-fips.REGION are s3.REGION."""
+    end = len(labels) - 1 if _REGION.fullmatch(labels[-1]) else len(labels)
+    service, region = labels[:end], labels[end:]
+    if len(service) > 1 and service[-1] == "dualstack":
+        service.pop()
+    if service:
+        service[-1] = service[-1].removesuffix("-fips")
+    return service + region
 
 
 def scope_of(head: Head) -> tuple[str, str] | None:

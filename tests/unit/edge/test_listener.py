@@ -49,7 +49,7 @@ class Served:
         started = threading.Event()
         config = uvicorn.Config(tell, http="httptools", ws="none", log_config=None, access_log=False)
         listeners = [(both, True), (bind_unix(self.unix), True), (secure, False)]
-        self.server = YardServer(config, listeners, tls.server_context(folder), started.set)
+        self.server = YardServer(config, listeners, tls.server_context(folder / "server.pem"), started.set)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
         assert started.wait(10)

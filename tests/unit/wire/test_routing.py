@@ -82,6 +82,15 @@ def _where(head: Head) -> tuple[str, str | None, str]:
         (_head("PUT", "/key", "s3", host="bucket.yard.test"), ("s3", "PutObject", "rest-xml")),
         (_head("GET", "/bucket", "s3", host="s3.eu-west-1.amazonaws.com"), ("s3", "ListObjects", "rest-xml")),
         (
+            _head("GET", "/", "s3", host="b-fips.s3.dualstack.us-west-2.amazonaws.com"),
+            ("s3", "ListObjects", "rest-xml"),
+        ),
+        (_head("GET", "/b", "s3", host="s3-fips.dualstack.us-west-2.amazonaws.com"), ("s3", "ListObjects", "rest-xml")),
+        (_head("GET", "/b", "", host="s3.amazonaws.com"), ("s3", "ListObjects", "rest-xml")),
+        (_head("POST", "/", "", host="git-codecommit.us-east-1.amazonaws.com"), ("codecommit", None, "rest-json")),
+        (_head("POST", "/", "", host="sts.amazonaws.com"), ("sts", None, "query")),
+        (_head("POST", "/", "", host="codepipeline.us-east-1.amazonaws.com"), ("codepipeline", None, "rest-json")),
+        (
             _head("POST", "/?Action=ListUsers", "", host="iam.amazonaws.com"),
             ("iam", "ListUsers", "query"),
         ),
