@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from codeyard.cli.endpoint import ROOT_KEY
+
 
 @click.command()
 @click.option(
@@ -23,6 +25,7 @@ import click
 @click.option("--region", default="us-east-1", show_default=True, help="the home region")
 @click.option("--public-url", default="", help="how clients reach this server; feeds clone URLs and links")
 @click.option("--database", default="", help="a PostgreSQL URL; without it, SQLite in the data folder")
+@ROOT_KEY
 @click.option("--no-runner", is_flag=True, help="start no local build runner")
 @click.option(
     "--runner-lease",
@@ -38,7 +41,7 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
     """Serve every door on one port, with a local build runner beside it."""
     from codeyard.cli.local_runner import LocalRunner
     from codeyard.main import Options, Yard
-    from codeyard.storage import AlreadyOpenError
+    from codeyard.storage import AlreadyOpenError, RootKeyError
 
     flags = ["--pass-host-tooling"] if pass_host_tooling else []
     flags += ["--unsafe-local-builds"] if options["unsafe_local_builds"] else []
@@ -55,10 +58,14 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
         yard = Yard(Options(data=data.absolute(), **options))
     except AlreadyOpenError:
         raise click.ClickException(f"a server is already running on {data}. Stop it, or give another --data") from None
+    except RootKeyError as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot serve at {options['host']} port {options['port']}: {error}") from None
     try:
         yard.serve(ready)
+    except RootKeyError as error:
+        raise click.ClickException(str(error)) from None
     finally:
         if not no_runner:
             runner.stop()
