@@ -1,6 +1,8 @@
 """Getting a build's sources as the build's own role: once per content, kept read-only, overlaid by each build.
 
-Every build asks the server with its own session, even for what is kept: a role that may not read gets nothing.
+What came from git is kept for later builds. What came from S3 is sealed there, and lies here in the clear only while a
+build uses it. Every build asks the server with its own session, even for what is kept: a role that may not read gets
+nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,24 +131,41 @@ class Sources:
         """Drop the folders that were longest unused, but none that a build has under it."""
         folders = [p for p in self._cache.iterdir() if p.name.startswith(("zip-", "tree-")) and p != fresh]
         for old in sorted(folders, key=lambda p: p.stat().st_mtime)[: max(0, len(folders) - _KEPT)]:
-            lock = os.open(self._cache / f".{old.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(old, ignore_errors=True)
-                os.unlink(self._cache / f".{old.name}.lock")
-            except OSError:
-                continue
-            finally:
-                os.close(lock)
+            _drop(old)
 
-    @contextlib.contextmanager
-    def _locked(self, name: str) -> Any:
-        lock = os.open(self._cache / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+    def _locked(self, name: str) -> contextlib.AbstractContextManager[None]:
+        return _locked(self._cache, name)
+
+
+def drop_archives(cache: Path) -> None:
+    """Drop what came from S3 and no build has under it any more."""
+    with _locked(cache, "kept"):
+        for folder in cache.glob("zip-*"):
+            _drop(folder)
+
+
+def _drop(folder: Path) -> None:
+    """Drop a kept folder that nobody holds."""
+    path = folder.with_name(f".{folder.name}.lock")
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.unlink(path)
+    except OSError:  # a build has it
+        pass
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def _locked(cache: Path, name: str) -> Iterator[None]:
+    lock = os.open(cache / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _unzip(archive: Path, target: Path) -> None:
