@@ -30,7 +30,7 @@ def rotate_root(data: Path, root_key: str, to: str) -> None:
         raise click.ClickException(f"there is no folder {data}: name the server's by --data")
     try:
         done = Keyring(data.absolute(), SystemIds()).rotate(root_key, to)
-    except RootKeyError as error:
+    except (RootKeyError, OSError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"The keyring {data}/keyring is sealed by the key of {done.new}. The old key opens it no more.")
     for line in _advice(data, done.old, done.new, done.removed, done.adopted):

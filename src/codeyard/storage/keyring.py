@@ -167,6 +167,8 @@ class Keyring:
             return Ring(wrapped, said["adopted"]) if wrapped else None
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise RootKeyError(f"{self._path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError):
             raise RootKeyError(f"{self._path} is damaged: restore it from a backup") from None
 

@@ -134,6 +134,10 @@ def test_a_damaged_keyring_is_told(tmp_path: Path) -> None:
         (tmp_path / "keyring").write_text(bad)
         with pytest.raises(RootKeyError, match="damaged: restore it"):
             Keyring(tmp_path, IDS, {}).open()
+    (tmp_path / "keyring").unlink()
+    (tmp_path / "keyring").mkdir()
+    with pytest.raises(RootKeyError, match="keyring cannot be read: Is a directory"):
+        Keyring(tmp_path, IDS, {}).open()
 
 
 def test_an_older_folder_goes_on_under_its_root_key_and_rotates_with_a_warning(tmp_path: Path) -> None:
