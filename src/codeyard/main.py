@@ -50,7 +50,7 @@ from codeyard.platform.iam.accounts import Accounts
 from codeyard.platform.iam.door import IamDoor
 from codeyard.platform.iam.outbound import PATH as OUTBOUND_PATH
 from codeyard.services import codebuild, codecommit, codedeploy, codepipeline
-from codeyard.storage import FileBlobs, assert_not_writing, load_master_key, open_database
+from codeyard.storage import FileBlobs, Keyring, assert_not_writing, open_database
 from codeyard.wire.codec import Wire
 from codeyard.wire.models import Models
 from codeyard.wire.routing import FIXED_PATHS, Router
@@ -76,6 +76,7 @@ class Options:
     account: str = "123456789012"
     public_url: str = ""
     database: str = ""
+    root_key: str = ""
     runner_lease: int = 60
     unsafe_local_builds: bool = False
     allow_private_outbound: bool = False
@@ -91,6 +92,7 @@ class Yard:
 
         # State and bytes. The database comes first: its lock refuses a second server before that one takes admin.sock.
         self.db = open_database(options.database or options.data / "codeyard.db", self.clock, self.ids)
+        self.keyring = Keyring(options.data, self.ids)
         self.sockets = _listen(options)
         self.endpoint, self.console_url = _urls(options, self.sockets[0])
 
@@ -114,7 +116,7 @@ class Yard:
 
     def _kit(self, clients: LateClients) -> Kit:
         data = self.options.data
-        master = load_master_key(data, self.ids)
+        master = self.keyring.open(self.options.root_key)
         return Kit(
             db=self.db,
             blobs=FileBlobs(data / "blobs", master, self.clock, self.ids, self.db),
@@ -162,6 +164,8 @@ class Yard:
     def open(self) -> dict[str, Any]:
         """Bring state up to date and start the engine; what endpoint.json will say."""
         self.db.create()
+        self.accounts.check_root_key()
+        self.keyring.keep()
         self.certificates = self._certificates()
         keys = self._bootstrap()
         for part in self.parts:

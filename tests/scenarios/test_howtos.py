@@ -47,6 +47,7 @@ AFTER: dict[str, tuple[str, ...]] = {
     "first-user-and-least-privilege": (),
     "keys-without-secrets-by-oidc": (),
     "encrypt-with-your-own-key": (),
+    "keep-the-root-key-elsewhere": (),
     "send-events-to-slack-or-a-webhook": ("push-code",),
 }
 # Pages about the machine itself, its server, or the code: their commands are not for a test to run.

@@ -18,6 +18,15 @@ DATA = click.option(
     show_default="$CODEYARD_DATA, else ./data",
     help="the server's data folder",
 )
+ROOT_KEY = click.option(
+    "--root-key",
+    metavar="SOURCE",
+    default="",
+    envvar="CODEYARD_ROOT_KEY_SOURCE",
+    show_envvar=True,
+    show_default="$CODEYARD_ROOT_KEY, else DIR/root.key",
+    help="where the root key is: file:PATH, env:NAME, credential:NAME (of systemd) or pkcs11:URI",
+)
 
 
 def read_endpoint(data: Path) -> dict[str, Any]:

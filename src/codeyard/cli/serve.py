@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from codeyard.cli.endpoint import ROOT_KEY
+
 _PORT = click.IntRange(0, 65535)
 _DATABASES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -59,6 +61,7 @@ def _database(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option("--region", default="us-east-1", callback=_region, show_default=True, help="the home region")
 @click.option("--public-url", default="", callback=_url, help="how clients reach it; feeds clone URLs and links")
 @click.option("--database", default="", callback=_database, help="a PostgreSQL URL; without it, SQLite in --data")
+@ROOT_KEY
 @click.option("--no-runner", is_flag=True, help="start no local build runner")
 @click.option(
     "--runner-lease",
@@ -74,7 +77,7 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
     """Serve every door on one port, with a local build runner beside it."""
     from codeyard.cli.local_runner import LocalRunner
     from codeyard.main import Options, Yard
-    from codeyard.storage import AlreadyOpenError
+    from codeyard.storage import AlreadyOpenError, RootKeyError
 
     flags = ["--pass-host-tooling"] if pass_host_tooling else []
     flags += ["--unsafe-local-builds"] if options["unsafe_local_builds"] else []
@@ -92,10 +95,14 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
         yard = Yard(Options(data=data.absolute(), tls_files=files, **options))
     except AlreadyOpenError:
         raise click.ClickException(f"a server is already running on {data}. Stop it, or give another --data") from None
+    except RootKeyError as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot serve at {options['host']}: {error}") from None
     try:
         yard.serve(ready)
+    except RootKeyError as error:
+        raise click.ClickException(str(error)) from None
     finally:
         if not no_runner:
             runner.stop()

@@ -22,7 +22,7 @@ from codeyard.runner.reporter import Reporter
 from codeyard.runner.rooms import Flags, Rooms, Workspace
 from codeyard.runner.sandbox.enter import SandboxError
 from codeyard.runner.shell import expanded, exports, question
-from codeyard.runner.sources import SourceFailed, Sources
+from codeyard.runner.sources import SourceFailed, Sources, drop_archives
 from codeyard.runner.uploads import Uploader
 from codeyard.runner.variables import Unresolved
 
@@ -310,4 +310,6 @@ class Build:
             results = {"exportedVariables": self._exported, "artifacts": self._made}
             self._reporter.finish(status, code if status != "FAILED" else "", message, **results)
         self.log.close()
+        self._rooms.release()
+        drop_archives(self._cache)
         shutil.rmtree(self._folder, ignore_errors=True)

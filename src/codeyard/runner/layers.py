@@ -21,7 +21,7 @@ from pathlib import Path
 
 _KEPT, _FREE, _PART = 40, 5 << 30, 20
 _ABANDONED_S = 86_400
-_KINDS = ("zip-", "tree-")
+_KINDS = ("zip-", "s3-", "tree-")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -67,6 +67,12 @@ class Layers:
                 if held < 0:
                     held = self._fill(folder, fill, line)
         return folder, held
+
+    def drop(self, kind: str) -> None:
+        """Drop the layers whose keys begin with `kind`, but none that a build has under it."""
+        with self.locked("kept"):
+            for folder in [path for path in self._cache.iterdir() if path.name.startswith(kind)]:
+                self._drop(folder)
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:

@@ -20,6 +20,7 @@ from codeyard.runner.builder import Build
 from codeyard.runner.client import AWAY, Configuration, Refused, Server
 from codeyard.runner.process import Process
 from codeyard.runner.rooms import Flags
+from codeyard.runner.sources import drop_archives
 
 log = logging.getLogger(__name__)
 _WAIT_S, _PAUSE_S, _LONGEST_PAUSE_S = 20, 0.05, 2.0
@@ -169,6 +170,7 @@ class Runner:
                 self._builds[found["pid"]] = {**found, "folder": folder}
             else:
                 shutil.rmtree(folder, ignore_errors=True)
+        drop_archives(self._settings.work / "sources")
 
     def _read(self) -> None:
         self._settings = Configuration.read(self._config)

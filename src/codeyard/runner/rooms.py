@@ -112,6 +112,13 @@ class Rooms:
             else:
                 self.source_dir, self.resolved = folder, found.version
 
+    def release(self) -> None:
+        """No longer hold the sources against being dropped."""
+        for found in self._fetched:
+            if found.held >= 0:
+                os.close(found.held)
+        self._fetched.clear()
+
     def buildspec(self, sources: Sources) -> tuple[str, str]:
         """The buildspec's text, and where it lies: inline, in S3, or in the primary source."""
         given = self._job["document"]["source"].get("buildspec") or "buildspec.yml"

@@ -1,6 +1,8 @@
 """Getting a build's sources as the build's own role: once per content, kept read-only, overlaid by each build.
 
-Every build asks the server with its own session, even for what is kept: a role that may not read gets nothing.
+What came from git, or from a pipeline, is kept for later builds. A project's own source in S3 is sealed there, and lies
+here in the clear only while a build uses it. Every build asks the server with its own session, even for what is kept: a
+role that may not read gets nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class Sources:
                 return self._repository(location, version, int(source.get("gitCloneDepth") or 0), which)
             bucket, key = arns.s3_place(location)
             wanted = version if kind == "S3" and not version.startswith("arn:") else ""
-            return self._archive(bucket, key, wanted, f"s3/{index:02d}")
+            return self._archive(bucket, key, wanted, f"s3/{index:02d}", "s3" if kind == "S3" else "zip")
         except Refused as refused:
             said = f"{refused.code}: {refused.message}\n\tstatus code: {refused.status}"
             raise SourceFailed(f"{said} for {which} and source version {version}") from None
@@ -70,7 +72,7 @@ class Sources:
         except Refused as refused:
             raise SourceFailed(f"{refused.code}: {refused.message}") from None
 
-    def _archive(self, bucket: str, key: str, version: str, place: str) -> Fetched:
+    def _archive(self, bucket: str, key: str, version: str, place: str, kind: str) -> Fetched:
         if key.endswith("/"):
             raise SourceFailed("the source is a folder of a bucket; Codeyard builds from one zip object")
         with tempfile.NamedTemporaryFile(dir=self._cache, prefix=".download-") as file:
@@ -78,9 +80,9 @@ class Sources:
             file.flush()
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            line = f"{bucket}/{key.rpartition('/')[0]}"
+            line = f"{bucket}/{key.rpartition('/')[0]}" if kind == "zip" else ""
             archive = Path(file.name)
-            folder, held = self._kept(f"zip-{digest}", lambda target, index: _unzip(archive, target, index), line)
+            folder, held = self._kept(f"{kind}-{digest}", lambda target, index: _unzip(archive, target, index), line)
         found = headers.get("x-amz-version-id", "")
         return Fetched(folder, place, "" if found == "null" else found, held)
 
@@ -105,6 +107,11 @@ class Sources:
             return self._layers.kept(key, fill, line=line)
         except (OSError, checkout.GitFailed) as problem:
             raise SourceFailed(f"the source cannot be unpacked: {problem}") from None
+
+
+def drop_archives(cache: Path) -> None:
+    """Drop what came from S3 and no build has under it any more."""
+    Layers(cache).drop("s3-")
 
 
 def _unzip(archive: Path, target: Path, index: Index) -> None:

@@ -4,7 +4,9 @@ from codeyard.storage.blobs import Blobs, BlobWriter
 from codeyard.storage.database import Database, open_database
 from codeyard.storage.files import FileBlobs
 from codeyard.storage.guard import WriteGuardError, assert_not_writing
-from codeyard.storage.keys import MasterKey, RootSealer, load_master_key
+from codeyard.storage.keyring import Keyring, load_master_key
+from codeyard.storage.keys import MasterKey, RootSealer
+from codeyard.storage.roots import RootKeyError
 from codeyard.storage.schema import Key, dumps, loads, schema
 from codeyard.storage.sqlite import AlreadyOpenError
 from codeyard.storage.tx import Row, Tx
@@ -16,7 +18,9 @@ __all__ = [
     "Database",
     "FileBlobs",
     "Key",
+    "Keyring",
     "MasterKey",
+    "RootKeyError",
     "RootSealer",
     "Row",
     "Tx",

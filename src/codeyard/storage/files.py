@@ -15,9 +15,10 @@ from codeyard.storage import frames
 from codeyard.storage.blobs import BlobMissingError
 from codeyard.storage.database import Database
 from codeyard.storage.digests import Digests
+from codeyard.storage.durable import sync_folder
 from codeyard.storage.frames import FRAME, HEADER, MAGIC, SEALED, WRAPPED, FrameCipher
 from codeyard.storage.guard import assert_not_writing
-from codeyard.storage.keys import MasterKey, sync_folder
+from codeyard.storage.keys import MasterKey
 from codeyard.storage.sweep import unheld
 
 READ_FRAMES = 16

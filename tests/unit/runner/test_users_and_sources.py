@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from codeyard.runner.sandbox.root import TOOLING
+from codeyard.runner.sources import drop_archives
 from tests.support.yard import TestYard
 from tests.unit.runner.world import LOGS, Builds, builds
 
@@ -176,3 +178,14 @@ def test_builds_see_the_host_s_tooling_where_its_administrator_passes_it(tooled:
     passed = ("PIP_INDEX_URL", "NPM_CONFIG_REGISTRY") + (("SSL_CERT_FILE",) if Path(BUNDLE).exists() else ())
     assert variables == {name: HOST[name] for name in passed}, "and no file that the sandbox does not show"
     assert files == _on_this_host()
+
+
+def test_an_archive_of_s3_is_dropped_when_no_build_has_it_and_a_checkout_stays(tmp_path: Path) -> None:
+    (tmp_path / "s3-a").mkdir()
+    (tmp_path / "tree-b").mkdir()
+    with (tmp_path / ".s3-a.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        drop_archives(tmp_path)
+        assert (tmp_path / "s3-a").is_dir()
+    drop_archives(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".kept.lock", "tree-b"]

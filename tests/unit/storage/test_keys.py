@@ -1,4 +1,4 @@
-"""The root key and what is sealed under it."""
+"""The domain key and what is sealed under it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codeyard.engine import SystemIds
-from codeyard.storage import load_master_key
+from codeyard.storage import RootKeyError, load_master_key
 
 IDS = SystemIds()
 
@@ -20,14 +20,14 @@ def test_the_root_key_is_made_once_and_is_private(tmp_path: Path) -> None:
 
 def test_a_root_key_of_the_environment_needs_no_file(tmp_path: Path) -> None:
     environment = {"CODEYARD_ROOT_KEY": "ab" * 32}
-    sealed = load_master_key(tmp_path, IDS, environment).wrap(b"k" * 32, "blob:1")
-    assert load_master_key(tmp_path, IDS, environment).unwrap(sealed, "blob:1") == b"k" * 32
+    sealed = load_master_key(tmp_path, IDS, dict(environment)).wrap(b"k" * 32, "blob:1")
+    assert load_master_key(tmp_path, IDS, dict(environment)).unwrap(sealed, "blob:1") == b"k" * 32
     assert not (tmp_path / "root.key").exists()
 
 
 @pytest.mark.parametrize("text", ["short", "zz" * 32, "ab" * 31])
 def test_a_root_key_that_is_none_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ValueError, match="32 bytes") as caught:
+    with pytest.raises(RootKeyError, match="32 bytes") as caught:
         load_master_key(tmp_path, IDS, {"CODEYARD_ROOT_KEY": text})
     assert text not in str(caught.value)
 

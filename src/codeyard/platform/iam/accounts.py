@@ -8,7 +8,7 @@ from codeyard.platform.iam.fresh import key_context, new_role, new_user
 from codeyard.platform.iam.model import AccessKey
 from codeyard.platform.iam.store import entities, keys, policies
 from codeyard.platform.iam.store.tables import roles, users
-from codeyard.storage import Tx, dumps
+from codeyard.storage import RootKeyError, Tx, dumps
 
 Keys = tuple[str, str]
 FIRST = "admin"
@@ -19,6 +19,18 @@ class Accounts:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
+
+    def check_root_key(self) -> None:
+        """RootKeyError where a secret of an access key does not open: root key or keyring are those of other data."""
+        key = self._kit.db.read(keys.any_access_key)
+        if key is not None:
+            try:
+                self._kit.sealer.open(key.secret, key_context(key.id))
+            except ValueError:
+                raise RootKeyError(
+                    "this root key, or the keyring, is not the one of this data: nothing in the database opens by it. "
+                    "Give the key that the server ran with before (--root-key SOURCE), or restore DIR/keyring"
+                ) from None
 
     def open(self, account_id: str, alias: str) -> Keys | None:
         """Open an account with the IAM user `admin`, who has AdministratorAccess; its keys, or None where the account

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from collections.abc import Mapping
@@ -21,6 +22,13 @@ EXPIRE = "sns.expire"
 CERTIFICATE_PATH = "/sns/SimpleNotificationService.pem"
 
 
+def sealed(kit: Kit, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A delivery as it waits in the database: what it says sealed, to whom in the clear."""
+    plain = json.dumps(payload).encode()
+    text = base64.b64encode(kit.sealer.seal(plain, f"{DELIVER}:{payload['subscription']}")).decode()
+    return {"subscription": payload["subscription"], "sealed": text}
+
+
 class Delivery:
     """Posts messages; an endpoint that answers 4xx (but 429) has refused for good, anything else is tried again."""
 
@@ -29,6 +37,7 @@ class Delivery:
 
     def deliver(self, token: str, payload: dict[str, Any]) -> None:
         """The effect: send one message to one subscription, if it is still there."""
+        payload = self._opened(payload)
         topic, subscription = self._kit.db.read(lambda tx: _both(tx, payload["subscription"]))
         if topic is None or subscription is None:
             return
@@ -48,6 +57,14 @@ class Delivery:
                 store.delete_subscription(tx, subscription_arn)
 
         self._kit.db.write(drop)
+
+    def _opened(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What waited for delivery; before messages were sealed, it waited as it is."""
+        if "sealed" not in payload:
+            return payload
+        raw = self._kit.sealer.open(base64.b64decode(payload["sealed"]), f"{DELIVER}:{payload['subscription']}")
+        found: dict[str, Any] = json.loads(raw)
+        return found
 
     def _post(self, subscription: Subscription, body: bytes, headers: Mapping[str, str]) -> None:
         try:

@@ -40,6 +40,12 @@ def one(tx: Tx, kind: type[T], key_id: str) -> T | None:
     return None if row is None else _made(kind, row)
 
 
+def any_access_key(tx: Tx) -> AccessKey | None:
+    """Some access key of some account, if there is one."""
+    row = tx.one(sa.select(access_keys).limit(1))
+    return None if row is None else _made(AccessKey, row)
+
+
 def of_user(tx: Tx, kind: type[T], user_id: str) -> list[T]:
     """A user's keys, in the order of their ids."""
     table = _TABLES[kind]

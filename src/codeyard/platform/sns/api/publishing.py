@@ -9,7 +9,7 @@ from typing import Any
 from codeyard.contract import AwsError, Context, Params, not_implemented
 from codeyard.platform.sns import model, store
 from codeyard.platform.sns.api.base import Base
-from codeyard.platform.sns.delivery import DELIVER
+from codeyard.platform.sns.delivery import DELIVER, sealed
 from codeyard.platform.sns.errors import invalid
 
 _BATCH = 10
@@ -76,7 +76,7 @@ class Publishing(Base):
                 "time": ctx.now,
                 "attributes": model.shown_attributes(given),
             }
-            tx.effect(DELIVER, f"{message_id}:{one.arn.rpartition(':')[2]}", payload)
+            tx.effect(DELIVER, f"{message_id}:{one.arn.rpartition(':')[2]}", sealed(self._kit, payload))
 
 
 def _check_batch(entries: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from codeyard.contract import Context, Params
 from codeyard.platform.sns import model, store
 from codeyard.platform.sns.api.base import PAGE, Base
-from codeyard.platform.sns.delivery import DELIVER, EXPIRE, cancellation_text, confirmation_text
+from codeyard.platform.sns.delivery import DELIVER, EXPIRE, cancellation_text, confirmation_text, sealed
 from codeyard.platform.sns.errors import invalid
 from codeyard.platform.sns.model import Subscription
 
@@ -102,7 +102,7 @@ class Subscriptions(Base):
             "message": text,
             "time": ctx.now,
         }
-        tx.effect(DELIVER, f"confirm:{message_id}", payload)
+        tx.effect(DELIVER, f"confirm:{message_id}", sealed(self._kit, payload))
 
     def list_subscriptions(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The account's subscriptions in the region, a hundred a page."""
