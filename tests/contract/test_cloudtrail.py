@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
 from codeyard.platform.cloudtrail import delivery, digests
+from codeyard.platform.iam import totp
 from tests.support.trails import (
     BUCKET,
     CLOUDTRAIL,
@@ -256,23 +260,92 @@ def test_a_topic_hears_of_files_and_a_log_group_gets_their_records(yard: TestYar
     assert parameters(delivered(yard)) == ["/told", "/refused"]  # the bucket has it all the same
 
 
-def test_rules_hear_of_calls_once_a_trail_logs(yard: TestYard) -> None:
-    yard.call("logs", "CreateLogGroup", {"logGroupName": "/aws/events/calls"})
+def _listen(yard: TestYard, pattern: dict[str, Any]) -> None:
+    """Let a rule bring what it hears to a log group."""
+    yard.call("logs", "CreateLogGroup", {"logGroupName": "/aws/events/heard"})
     events = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Resource": "*"}
     statement = {**events, "Action": ["logs:CreateLogStream", "logs:PutLogEvents"]}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     yard.call("logs", "PutResourcePolicy", {"policyName": "events", "policyDocument": document})
-    pattern = {"detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventName": ["PutParameter"]}}
-    yard.call("events", "PutRule", {"Name": "calls", "EventPattern": json.dumps(pattern)})
-    target = f"arn:aws:logs:us-east-1:{yard.account}:log-group:/aws/events/calls"
-    yard.call("events", "PutTargets", {"Rule": "calls", "Targets": [{"Id": "1", "Arn": target}]})
+    yard.call("events", "PutRule", {"Name": "heard", "EventPattern": json.dumps(pattern)})
+    target = f"arn:aws:logs:us-east-1:{yard.account}:log-group:/aws/events/heard"
+    yard.call("events", "PutTargets", {"Rule": "heard", "Targets": [{"Id": "1", "Arn": target}]})
+
+
+def _heard(yard: TestYard) -> list[dict[str, Any]]:
+    yard.settle()
+    found = yard.call("logs", "FilterLogEvents", {"logGroupName": "/aws/events/heard"})["events"]
+    return [json.loads(one["message"]) for one in found]
+
+
+def test_rules_hear_of_calls_once_a_trail_logs(yard: TestYard) -> None:
+    _listen(yard, {"detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventName": ["PutParameter"]}})
     act(yard, "/unheard")
     make_trail(yard)
     act(yard, "/heard")
-    yard.settle()
-    found = yard.call("logs", "FilterLogEvents", {"logGroupName": "/aws/events/calls"})["events"]
-    heard = [json.loads(one["message"]) for one in found]
-    assert [(one["source"], one["detail"]["requestParameters"]["name"]) for one in heard] == [("aws.ssm", "/heard")]
+    heard = [(one["source"], one["detail"]["requestParameters"]["name"]) for one in _heard(yard)]
+    assert heard == [("aws.ssm", "/heard")]
+
+
+def _console(yard: TestYard, path: str, cookie: str = "", **form: str) -> tuple[int, str]:
+    """Post a form of the console as a browser does, a second later; the status and the cookie that is set."""
+    yard.clock.advance(1)
+    place = urlsplit(yard.endpoint)
+    host = f"console.localhost:{place.port}"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = {"Host": host, "Origin": f"http://{host}", "Cookie": cookie, **kind}
+    connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=30)
+    connection.request("POST", path, urlencode(form), headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, (answer.getheader("Set-Cookie") or "").partition(";")[0]
+
+
+def _device(yard: TestYard, user: str) -> str:
+    """Give a user a virtual MFA device; a code that it shows now."""
+    iam = yard.client("iam")
+    made = iam.create_virtual_mfa_device(VirtualMFADeviceName=user)["VirtualMFADevice"]
+    seed, step = base64.b32decode(made["Base32StringSeed"]), totp.step_at(yard.clock.now())
+    first, second, third = (totp.code_at(seed, step + off) for off in (-1, 0, 1))
+    codes = {"AuthenticationCode1": first, "AuthenticationCode2": second}
+    iam.enable_mfa_device(UserName=user, SerialNumber=made["SerialNumber"], **codes)
+    return third
+
+
+def test_signing_in_to_the_console_and_out_is_recorded_and_rules_hear_of_it(yard: TestYard) -> None:
+    _listen(yard, {"detail-type": ["AWS Console Sign In via CloudTrail"]})
+    make_trail(yard)
+    iam = yard.client("iam")
+    iam.create_user(UserName="ann")
+    iam.create_login_profile(UserName="ann", Password="A-good-one-17")
+    iam.create_account_alias(AccountAlias="the-yard")
+    who = {"account": "the-yard", "user": "ann"}
+    assert _console(yard, "/signin", **who, password="wrong")[0] == 403
+    status, cookie = _console(yard, "/signin", **who, password="A-good-one-17")
+    assert (status, bool(cookie)) == (303, True)
+    assert _console(yard, "/signout", cookie)[0] == 303
+    code = _device(yard, "ann")
+    assert _console(yard, "/signin", **who, password="A-good-one-17")[0] == 403
+    assert _console(yard, "/signin", **who, password="A-good-one-17", code=code)[0] == 303
+    found = yard.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventSource", "AttributeValue": "signin.amazonaws.com"}]
+    )["Events"]
+    records = [json.loads(one["CloudTrailEvent"]) for one in reversed(found)]
+    assert [one["Username"] for one in found] == ["ann"] * 5
+    assert [(one["eventName"], one["responseElements"][one["eventName"]]) for one in records] == [
+        ("ConsoleLogin", "Failure"),
+        ("ConsoleLogin", "Success"),
+        ("Logout", "Success"),
+        ("ConsoleLogin", "Failure"),
+        ("ConsoleLogin", "Success"),
+    ]
+    used = [one["additionalEventData"]["MFAUsed"] for one in records if one["eventName"] == "ConsoleLogin"]
+    assert used == ["No", "No", "No", "Yes"]
+    assert {one["recipientAccountId"] for one in records} == {yard.account}
+    heard = _heard(yard)
+    assert {one["source"] for one in heard} == {"aws.signin"}
+    assert sorted(one["detail"]["eventID"] for one in heard) == sorted(one["eventID"] for one in records)
 
 
 def test_public_keys_are_listed_for_the_time_they_were_in_use(yard: TestYard) -> None:

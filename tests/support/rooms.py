@@ -58,9 +58,9 @@ class OpenDoor:
 class Rooms:
     """Parts that are made by `build(kit)`, and calls to them."""
 
-    def __init__(self, folder: Path, *build: Callable[[Kit], Part], **settings: Any) -> None:
+    def __init__(self, folder: Path, *build: Callable[[Kit], Part], database: str = "", **settings: Any) -> None:
         self.clock, ids = ManualClock(), SeededIds(7)
-        self.db = open_database(folder / "rooms.db", self.clock, ids)
+        self.db = open_database(database or folder / "rooms.db", self.clock, ids)
         master, clients = load_master_key(folder, ids, {}), LateClients()
         facts = {"region": REGION, "account": ACCOUNT, "endpoint": "http://yard.test", **settings}
         self.kit = Kit(

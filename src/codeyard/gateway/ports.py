@@ -43,6 +43,12 @@ class Identity(Protocol):
     def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
         """The user behind a console password, or None."""
 
+    def account_named(self, account: str) -> str | None:
+        """The number of an account that is there, by its number or alias."""
+
+    def user_named(self, account: str, user_name: str) -> Principal | None:
+        """An IAM user of that name."""
+
     def bearer(self, operation: str, params: Mapping[str, Any]) -> Principal:
         """Who brings the token that an operation carries instead of a signature; raises AwsError."""
 

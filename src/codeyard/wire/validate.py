@@ -13,6 +13,7 @@ _TYPES = {**SCALARS, "blob": (bytes, bytearray, Staged)}
 _LENGTHS = {"string", "character", "blob"}
 _MAX_SHOWN = 2048
 _MAX_TOLD = 10
+_MAX_COUNTED = 100  # a request may hold a million bad items: what is found of them stays small
 Found = list[Violation]
 
 
@@ -73,6 +74,8 @@ class Validator(Compiler):
             if size(value, len(value), path, found):
                 return
             for index, item in enumerate(value, 1):
+                if len(found) >= _MAX_COUNTED:
+                    return
                 if item is not None:
                     checker(item, (*path, f"{index}", "member"), found)
 
@@ -89,6 +92,8 @@ class Validator(Compiler):
             if size(value, len(value), path, found):
                 return
             for key, item in value.items():
+                if len(found) >= _MAX_COUNTED:
+                    return
                 keys(key, (*path, "key"), found)
                 if item is not None:
                     items(item, (*path, "value"), found)

@@ -61,6 +61,12 @@ class Gateway:
 class Identity:
     """One user, one password."""
 
+    def account_named(self, account: str) -> str | None:
+        return account if account == ADA.account else None
+
+    def user_named(self, account: str, user_name: str) -> Principal | None:
+        return ADA if (account, user_name) == (ADA.account, "ada") else None
+
     def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
         return ADA if (account, user_name, password) == (ADA.account, "ada", "right") else None
 

@@ -171,17 +171,38 @@ def test_guessing_passwords_has_to_wait_and_the_right_one_too(browser: Browser) 
 
 
 def test_signing_in_is_on_the_trail_whether_it_worked_or_not(browser: Browser) -> None:
-    browser.sign_in("wrong", user="ada-or-a-password")
+    browser.sign_in("wrong")
+    browser.sign_in("wrong", user="adas-password", account="999999999999")
     browser.sign_in()
-    failed, worked = browser.gateway.records
-    assert failed["responseElements"] == {"ConsoleLogin": "Failure"}
-    assert failed["errorMessage"] == "Failed authentication"
-    assert "ada" not in str(failed["userIdentity"])
+    known, unknown, worked = browser.gateway.records
+    for failed in (known, unknown):
+        assert failed["responseElements"] == {"ConsoleLogin": "Failure"}
+        assert failed["errorMessage"] == "Failed authentication"
+        assert failed["recipientAccountId"] == ADA.account  # that of the server, where there is none of that number
+    assert known["userIdentity"]["userName"] == "ada"
+    assert "adas-password" not in str(unknown)
     assert (worked["eventName"], worked["eventType"]) == ("ConsoleLogin", "AwsConsoleSignIn")
     assert worked["userIdentity"]["arn"] == ADA.arn
     assert worked["responseElements"] == {"ConsoleLogin": "Success"}
+    assert worked["additionalEventData"]["MFAUsed"] == "No"
     assert worked["eventTime"] == "2023-11-14T22:13:20Z"
     assert all("wrong" not in str(r) and "right" not in str(r) for r in browser.gateway.records)
+
+
+def test_a_link_that_does_not_count_and_signing_out_are_on_the_trail(browser: Browser) -> None:
+    browser.post("/signin/once", {"token": "of somebody else"})
+    browser.post("/signout", {})  # nobody is signed in: nothing to tell
+    browser.sign_in()
+    browser.post("/signout", {}, origin="https://evil.example")
+    browser.post("/signout", {})
+    told = [(one["eventName"], one["responseElements"]) for one in browser.gateway.records]
+    assert told == [
+        ("ConsoleLogin", {"ConsoleLogin": "Failure"}),
+        ("ConsoleLogin", {"ConsoleLogin": "Success"}),
+        ("Logout", {"Logout": "Success"}),
+    ]
+    assert browser.gateway.records[-1]["userIdentity"]["arn"] == ADA.arn
+    assert "somebody" not in str(browser.gateway.records)
 
 
 def test_calls_are_made_as_the_visitor_and_never_name_the_consoles_host(browser: Browser) -> None:

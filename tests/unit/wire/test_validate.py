@@ -122,3 +122,20 @@ def test_javas_patterns_mean_here_what_they_mean_there(pattern: str, good: list[
     patterns = Patterns()
     assert [value for value in good if not patterns.matches(pattern, value)] == []
     assert [value for value in bad if patterns.matches(pattern, value)] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("codebuild", "BatchGetReports", {"reportArns": [""] * 50}),
+        ("codepipeline", "UpdatePipeline", {"pipeline": {"name": "p", "stages": [{"name": "", "actions": []}] * 5000}}),
+        ("ssm", "AddTagsToResource", {"ResourceType": "Parameter", "ResourceId": "p", "Tags": [{"Key": ""}] * 900}),
+    ],
+)
+def test_what_is_found_of_a_request_full_of_faults_stays_small(
+    service: str, operation: str, params: dict[str, Any]
+) -> None:
+    found = WIRE.violation(service, operation, params)
+    assert found is not None
+    assert int(found.message.split()[0]) <= 101
+    assert found.message.count("failed to satisfy constraint") <= 10

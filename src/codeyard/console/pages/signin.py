@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from codeyard.console.record import sign_in
+from codeyard.console import record
 from codeyard.console.sessions import Attempts
 from codeyard.console.web import Site, cookie, cookie_name, from_here, origin_of, read_form, root_of
 from codeyard.contract import Principal
@@ -21,6 +23,7 @@ _OLD = "This link was used or is too old. Run `codeyard console` for a new one."
 _ELSEWHERE = "Sign in from this page, please."
 _OUR_PAGE = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 _LONGEST = 128
+Make = Callable[[record.Visit], dict[str, Any]]
 
 
 class SignIn:
@@ -51,11 +54,12 @@ class SignIn:
         password = form.get("password", "")[:_LONGEST]
         code = form.get("code", "").strip()[:_LONGEST]
         principal = await self._slowly(partial(self._identity.console_login, account, user, password, code))
-        await self._slowly(partial(self._note, request, principal, account, "password"))
         if principal is None:
+            await self._slowly(partial(self._note_refused, request, account, user))
             self._attempts.wrong(name)
             return self._form(request, _WRONG, 403, account=account, user=user, onward=onward)
         self._attempts.right(name)
+        await self._note(request, principal, partial(record.signed_in, by="password"))
         return self._welcome(request, principal, onward)
 
     async def once(self, request: Request) -> Response:
@@ -70,14 +74,17 @@ class SignIn:
             return self._form(request, _ELSEWHERE, 403)
         principal = self._site.sessions.redeem(form.get("token", ""))
         if principal is None:
+            await self._note(request, None, partial(record.turned_away, by="one-time link"))
             return self._form(request, _OLD, 403)
-        await self._slowly(partial(self._note, request, principal, principal.account, "one-time link"))
+        await self._note(request, principal, partial(record.signed_in, by="one-time link"))
         return self._welcome(request, principal, "/")
 
     async def leave(self, request: Request) -> Response:
         """Sign out."""
-        if from_here(request):
+        session = self._site.sessions.find(cookie(request)) if from_here(request) else None
+        if session is not None:
             self._site.sessions.end(cookie(request))
+            await self._note(request, session.principal, record.signed_out)
         answer = RedirectResponse("/signin", 303)
         answer.delete_cookie(cookie_name(request), path=root_of(request) or "/", httponly=True, samesite="strict")
         return answer
@@ -87,21 +94,22 @@ class SignIn:
         self._limit = self._limit or CapacityLimiter(2)
         return await to_thread.run_sync(work, limiter=self._limit)
 
-    def _note(self, request: Request, principal: Principal | None, account: str, by: str) -> None:
-        gateway = self._site.gateway
-        known = account if re.fullmatch(r"[0-9]{12}", account) else self._site.account
-        record = partial(
-            sign_in,
-            principal,
-            principal.account if principal else known,
-            origin_of(request),
-            self._site.region,
-            page=f"{request.url.scheme}://{request.url.netloc}{root_of(request)}/",
-            by=by,
-            event_id=gateway.ids.uuid(),
-            time_us=gateway.clock.now(),
-        )
-        gateway.auditor.now(record)
+    def _note_refused(self, request: Request, account: str, user: str) -> None:
+        """A wrong password: on the trail of the account that was meant, of the user if there is one of that name."""
+        known = self._identity.account_named(account)
+        who = self._identity.user_named(known, user) if known else None
+        self._write(request, who, known or self._site.account, partial(record.turned_away, by="password"))
+
+    async def _note(self, request: Request, who: Principal | None, make: Make) -> None:
+        account = who.account if who is not None else self._site.account
+        await self._slowly(partial(self._write, request, who, account, make))
+
+    def _write(self, request: Request, who: Principal | None, account: str, make: Make) -> None:
+        gateway, page = self._site.gateway, f"{request.url.scheme}://{request.url.netloc}{root_of(request)}/"
+        place = (account, self._site.region, origin_of(request), page)
+        now = gateway.clock.now()
+        visit = record.Visit(who, *place, gateway.ids.ordered_uuid(now), now)
+        gateway.auditor.now(partial(make, visit))
 
     def _form(
         self, request: Request, problem: str, status: int = 200, *, account: str = "", user: str = "", onward: str = "/"

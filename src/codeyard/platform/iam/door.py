@@ -143,8 +143,8 @@ class IamDoor:
         """
 
         def look(tx: Tx) -> User | None:
-            number = entities.account_by_alias(tx, account) or account
-            return entities.user(tx, number, user_name)
+            number = entities.account_named(tx, account)
+            return entities.user(tx, number, user_name) if number else None
 
         user = self._kit.db.read(look)
         right = self._passwords.verify(password, user.password if user is not None else "")
@@ -164,6 +164,10 @@ class IamDoor:
     def bearer(self, operation: str, params: Mapping[str, Any]) -> Principal:
         """Who brings the token that an operation carries instead of a signature."""
         return self._bearers.principal(str(params.get("RoleArn", "")), str(params.get("WebIdentityToken", "")))
+
+    def account_named(self, account: str) -> str | None:
+        """The number of an account that is there, by its number or alias."""
+        return self._kit.db.read(lambda tx: entities.account_named(tx, account))
 
     def user_named(self, account: str, user_name: str) -> Principal | None:
         """An IAM user as a principal, for who needs no password: whoever holds the data folder."""

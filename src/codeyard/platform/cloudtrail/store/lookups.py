@@ -1,4 +1,4 @@
-"""The SQL that reads the trail."""
+"""The SQL that reads the trail: the order of an index gives a page, however many records there are."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ _COLUMNS = {
     "AccessKeyId": audit.c.access_key_id,
 }
 _RESOURCES = {"ResourceName": audit_resources.c.resource_name, "ResourceType": audit_resources.c.resource_type}
+_SHOWN = (audit.c.event_id, audit.c.time, audit.c.username, audit.c.record)
 
 
 def look_up(tx: Any, asked: Question) -> list[Any]:
     """The matching records, newest first: one more than the page holds when there is a next one."""
-    query = sa.select(audit.c.event_id, audit.c.time, audit.c.username, audit.c.record).where(
-        audit.c.account == asked.account,
-        audit.c.region == asked.region,
-        audit.c.time.between(asked.start, asked.end),
-    )
-    for condition in _conditions(asked):
-        query = query.where(condition)
-    newest = query.order_by(audit.c.time.desc(), audit.c.event_id.desc()).limit(asked.limit + 1)
-    return list(tx.all(newest))
+    query = _of_resource(asked) if asked.attribute in _RESOURCES else _of_call(asked)
+    return list(tx.all(query.order_by(audit.c.time.desc(), audit.c.event_id.desc()).limit(asked.limit + 1)))
 
 
-def _conditions(asked: Question) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = []
+def _of_call(asked: Question) -> sa.Select[Any]:
+    query = sa.select(*_SHOWN).where(*_place(audit, asked))
     if asked.attribute == "ReadOnly":
-        found.append(audit.c.read_only == (1 if asked.value == "true" else 0))
-    elif asked.attribute in _COLUMNS:
-        found.append(_COLUMNS[asked.attribute] == asked.value)
-    elif asked.attribute in _RESOURCES:
-        found.append(audit.c.event_id.in_(_events_of_resource(asked)))
+        return query.where(audit.c.read_only == (1 if asked.value == "true" else 0))
+    return query.where(_COLUMNS[asked.attribute] == asked.value) if asked.attribute else query
+
+
+def _of_resource(asked: Question) -> sa.Select[Any]:
+    """A call may have several resources of a type: each of its records is found once."""
+    table = audit_resources
+    found = sa.select(table.c.time, table.c.event_id).where(_RESOURCES[asked.attribute] == asked.value)
+    found = found.where(*_place(table, asked)).distinct()
+    page = found.order_by(table.c.time.desc(), table.c.event_id.desc()).limit(asked.limit + 1).subquery()
+    return sa.select(*_SHOWN).join(page, page.c.event_id == audit.c.event_id)
+
+
+def _place(table: sa.Table, asked: Question) -> list[sa.ColumnElement[bool]]:
+    """Where, when, and after which record."""
+    found: list[sa.ColumnElement[bool]] = [
+        table.c.account == asked.account,
+        table.c.region == asked.region,
+        table.c.time.between(asked.start, asked.end),
+    ]
     if asked.after is not None:
         time, event_id = asked.after
-        same = sa.and_(audit.c.time == time, audit.c.event_id < event_id)
-        found.append(sa.or_(audit.c.time < time, same))
+        same = sa.and_(table.c.time == time, table.c.event_id < event_id)
+        found.append(sa.or_(table.c.time < time, same))
     return found
-
-
-def _events_of_resource(asked: Question) -> sa.Select[Any]:
-    return sa.select(audit_resources.c.event_id).where(
-        audit_resources.c.account == asked.account,
-        audit_resources.c.region == asked.region,
-        _RESOURCES[asked.attribute] == asked.value,
-        audit_resources.c.time.between(asked.start, asked.end),
-    )

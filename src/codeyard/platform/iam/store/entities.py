@@ -189,6 +189,11 @@ def account_by_alias(tx: Tx, alias: str) -> str | None:
     return None if found is None else str(found)
 
 
+def account_named(tx: Tx, given: str) -> str | None:
+    """The number of an account that is there, by its alias or number."""
+    return account_by_alias(tx, given) or (given if account_alias(tx, given) is not None else None)
+
+
 def account_created(tx: Tx, account: str) -> int:
     """When the account was opened."""
     return int(tx.scalar(sa.select(accounts.c.created).where(accounts.c.id == account)) or 0)
