@@ -12,7 +12,6 @@ from codeyard.contract import Clock, Ids, Principal
 HOUR = 3_600_000_000
 SESSION_FOR = 12 * HOUR
 LINK_FOR = HOUR // 12
-FREE_TRIES, WAIT, FORGET = 5, 20_000_000, HOUR // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +68,6 @@ class Sessions:
         now = self._clock.now()
         self._open = {key: session for key, session in self._open.items() if session.until > now}
         self._links = {key: link for key, link in self._links.items() if link[1] > now}
-
-
-class Attempts:
-    """Slows guessing down: after some wrong passwords for a name, that name has to wait."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock, self._lock = clock, threading.Lock()
-        self._wrong: dict[str, tuple[int, int]] = {}
-
-    def may_try(self, name: str) -> bool:
-        """Whether a password may be tried now."""
-        count, last = self._wrong.get(name, (0, 0))
-        return count < FREE_TRIES or self._clock.now() - last >= WAIT
-
-    def wrong(self, name: str) -> None:
-        """A password was wrong."""
-        with self._lock:
-            now = self._clock.now()
-            self._wrong = {key: one for key, one in self._wrong.items() if now - one[1] < FORGET}
-            self._wrong[name] = (self._wrong.get(name, (0, 0))[0] + 1, now)
-
-    def right(self, name: str) -> None:
-        """The password was right: begin anew."""
-        with self._lock:
-            self._wrong.pop(name, None)
 
 
 def _digest(secret: str) -> str:

@@ -22,6 +22,7 @@ from codeyard.edge.asgi import ASGIScope, Receive, Send, chunks, head_of, reply
 from codeyard.edge.git_pump import Answer, Gate, Pump, Spool, begin, patient
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
+from codeyard.gateway.attempts import WAIT, Attempts
 from codeyard.gateway.ports import Identity
 from codeyard.git.command import is_protocol
 from codeyard.git.inflate import BadBody, plain_body
@@ -96,7 +97,7 @@ class GitHttp:
 
     def __init__(self, gateway: Gateway, identity: Identity, region: str, kit: DoorKit) -> None:
         self._gateway, self._identity, self._region, self._kit = gateway, identity, region, kit
-        self._pool = Pool("git", 16)
+        self._pool, self._attempts = Pool("git", 16), Attempts(kit.clock)
         self._pulls, self._arrivals, self._pushes = Gate(48, 24), Gate(64, 16), Gate(8, 4)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
@@ -127,7 +128,7 @@ class GitHttp:
             raise _Refused(404, "There is no such repository.")
         base, repository, what = found.groups()
         region = _region(head) or self._region
-        principal = await self._authenticate(head, base, region)
+        principal = await self._authenticate(head, base, region, scope["client"][0])
         request = _Request(head, repository, what, principal, region, request_id, _origin(scope, head))
         if what == "info/refs":
             await self._advertise(request, send)
@@ -138,13 +139,18 @@ class GitHttp:
         else:
             await self._push(request, receive, send)
 
-    async def _authenticate(self, head: Head, path: str, region: str) -> Principal:
+    async def _authenticate(self, head: Head, path: str, region: str, address: str) -> Principal:
         user, password = _basic(head.headers.get("authorization", ""))
         if _KEY_ID.match(user):
             return await self._pool.run(lambda: self._verify_signed(user, password, head, path, region))
+        if not self._attempts.may_try(user, address):
+            text = "Too many wrong passwords: try again in a while."
+            raise _Refused(429, text, [("retry-after", str(WAIT // 1_000_000))])
         principal = await self._pool.run(lambda: self._identity.git_credential(user, password))
         if principal is None:
+            self._attempts.wrong(user, address)
             raise _Refused(403, "The Git credentials are not valid.")
+        self._attempts.right(user, address)
         return principal
 
     def _verify_signed(self, user: str, password: str, head: Head, path: str, region: str) -> Principal:

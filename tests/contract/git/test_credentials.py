@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from codeyard.gateway.attempts import FREE_TRIES, WAIT
 from tests.contract.git.conftest import ALL, ARN, Site
 
 HELPER = (
@@ -99,6 +101,22 @@ def ask(site: Site, path: str, method: str = "GET", **headers: str) -> http.clie
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     connection.request(method, path, headers=headers)
     return connection.getresponse()
+
+
+def test_who_guesses_at_a_git_password_has_to_wait_and_the_right_one_too(site: Site, url: str) -> None:
+    there = urlsplit(url)
+    user, right = unquote(there.username or ""), unquote(there.password or "")
+
+    def tried(password: str) -> int:
+        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+        path = "/v1/repos/demo/info/refs?service=git-upload-pack"
+        return ask(site, path, Authorization=f"Basic {basic}").status
+
+    assert [tried(right), *(tried(f"guess {number}") for number in range(FREE_TRIES))] == [200, *[403] * FREE_TRIES]
+    assert "429" in site.git("ls-remote", url, ok=False)
+    site.yard.clock.advance(WAIT / 1_000_000)
+    site.git("ls-remote", url)
+    assert tried("a guess") == 403
 
 
 def test_a_stranger_is_challenged_first_and_learns_nothing(site: Site) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from codeyard.console.app import Console
-from codeyard.console.sessions import FREE_TRIES, LINK_FOR, SESSION_FOR, WAIT
+from codeyard.console.sessions import LINK_FOR, SESSION_FOR
 from codeyard.contract import AwsError
+from codeyard.gateway.attempts import FREE_TRIES, WAIT
 from tests.unit.console.support import ADA, HOST, Browser
 
 ELSEWHERE = [

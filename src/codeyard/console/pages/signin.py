@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from codeyard.console import record
-from codeyard.console.sessions import Attempts
 from codeyard.console.web import Site, cookie, cookie_name, from_here, origin_of, read_form, root_of
 from codeyard.contract import Principal
+from codeyard.gateway.attempts import Attempts
 from codeyard.gateway.ports import Identity
 
 _WRONG = "Your authentication information is incorrect. Please try again."
@@ -48,17 +48,17 @@ class SignIn:
         onward = form.get("next", "/")
         if not from_here(request):
             return self._form(request, _ELSEWHERE, 403, account=account, user=user)
-        name = f"{account}/{user}"
-        if not self._attempts.may_try(name):
+        tried = f"{account}/{user}", origin_of(request).source_ip
+        if not self._attempts.may_try(*tried):
             return self._form(request, _WAIT, 429, account=account, user=user, onward=onward)
         password = form.get("password", "")[:_LONGEST]
         code = form.get("code", "").strip()[:_LONGEST]
         principal = await self._slowly(partial(self._identity.console_login, account, user, password, code))
         if principal is None:
             await self._slowly(partial(self._note_refused, request, account, user))
-            self._attempts.wrong(name)
+            self._attempts.wrong(*tried)
             return self._form(request, _WRONG, 403, account=account, user=user, onward=onward)
-        self._attempts.right(name)
+        self._attempts.right(*tried)
         await self._note(request, principal, partial(record.signed_in, by="password"))
         return self._welcome(request, principal, onward)
 
@@ -80,12 +80,14 @@ class SignIn:
         return self._welcome(request, principal, "/")
 
     async def leave(self, request: Request) -> Response:
-        """Sign out."""
-        session = self._site.sessions.find(cookie(request)) if from_here(request) else None
+        """Sign out; another site's page cannot, nor take the cookie away."""
+        answer = RedirectResponse("/signin", 303)
+        if not from_here(request):
+            return answer
+        session = self._site.sessions.find(cookie(request))
         if session is not None:
             self._site.sessions.end(cookie(request))
             await self._note(request, session.principal, record.signed_out)
-        answer = RedirectResponse("/signin", 303)
         answer.delete_cookie(cookie_name(request), path=root_of(request) or "/", httponly=True, samesite="strict")
         return answer
 
