@@ -175,6 +175,26 @@ def test_what_had_the_focus_and_went_away_leaves_it_beside(desk: Desk, world: Wo
     assert page.evaluate("document.activeElement.dataset.part") == "head"
 
 
+HEARD = """
+    const listen = EventSource.prototype.addEventListener
+    window.heard = []
+    EventSource.prototype.addEventListener = function (name, act) {
+      listen.call(this, name, (message) => { act(message); heard.push(name) })
+    }
+    document.addEventListener("DOMContentLoaded", () => {
+      window.first = document.querySelector("[data-part=graph]")?.firstElementChild
+    })
+"""
+
+
+def test_what_a_page_came_with_is_not_put_there_again(desk: Desk, pages: dict[str, str]) -> None:
+    page = desk.member("/")
+    page.add_init_script(HEARD)
+    page.goto(PIPELINE)
+    page.wait_for_function("heard.includes('graph')")
+    assert page.evaluate("first.isConnected")
+
+
 def test_events_are_looked_up_and_the_commits_opened_by_keyboard(desk: Desk, pages: dict[str, str]) -> None:
     page = desk.member("/trail")
     page.get_by_label("Attribute").focus()

@@ -19,6 +19,9 @@ document.addEventListener("keydown", (press) => {
 // A part of the page is replaced as the server sends it; focus and what was typed stay. Changed statuses are announced.
 const said = (part) => [...part.querySelectorAll("[data-news]")].map((one) => one.dataset.news);
 function replace(part, html) {
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  if (fresh.innerHTML === part.innerHTML) return; // what the page came with
   const before = said(part), active = part.contains(document.activeElement) ? document.activeElement : null;
   const typed = [...part.querySelectorAll("input[id]")].filter((one) => one.value).map((one) => [one.id, one.value]);
   const caret = active?.selectionStart;
