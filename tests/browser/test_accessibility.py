@@ -177,9 +177,8 @@ def test_what_had_the_focus_and_went_away_leaves_it_beside(desk: Desk, world: Wo
 
 HEARD = """
     const listen = EventSource.prototype.addEventListener
-    window.heard = []
     EventSource.prototype.addEventListener = function (name, act) {
-      listen.call(this, name, (message) => { act(message); heard.push(name) })
+      listen.call(this, name, (message) => { act(message); document.documentElement.dataset.heard += ` ${name}` })
     }
     document.addEventListener("DOMContentLoaded", () => {
       window.first = document.querySelector("[data-part=graph]")?.firstElementChild
@@ -191,7 +190,7 @@ def test_what_a_page_came_with_is_not_put_there_again(desk: Desk, pages: dict[st
     page = desk.member("/")
     page.add_init_script(HEARD)
     page.goto(PIPELINE)
-    page.wait_for_function("heard.includes('graph')")
+    page.locator("html[data-heard~=graph]").wait_for(state="attached")
     assert page.evaluate("first.isConnected")
 
 
