@@ -71,15 +71,21 @@ class Base:
         given = checksums.stated(req, trailers)
         wanted = algorithm or checksums.chosen(req, given, default)
         staged = self._staged(req.get("Body"), {wanted, *given})
-        try:
+        with self._or_drop(staged.blob_id):
             taken = self._taken(staged, {wanted, *given})
             checksums.verify_md5(req.get("ContentMD5"), staged.digests["md5"])
             checksums.verify(given, taken)
-        except BaseException:
-            self.kit.blobs.delete(staged.blob_id)
-            raise
         etag = staged.digests["md5"].hex()
         return Received(staged.blob_id, staged.size, etag, wanted, taken[wanted])
+
+    @contextmanager
+    def _or_drop(self, blob_id: str) -> Iterator[None]:
+        """A new blob goes with the block that fails, before a row could hold it."""
+        try:
+            yield
+        except BaseException:  # whatever ends the call, a stopping server too: nobody else knows of the blob
+            self.kit.blobs.delete(blob_id)
+            raise
 
     def _store_bytes(self, chunks: Iterable[bytes], algorithm: str) -> Received:
         """Write bytes of our own making as a blob."""

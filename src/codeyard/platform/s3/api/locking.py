@@ -27,12 +27,9 @@ class Locking(Base):
         """Lock a new blob by a key; what is to be kept with the object. A blob that cannot be locked goes."""
         if by is None:
             return {}
-        try:
+        with self._or_drop(blob_id):
             secret, context = self.kit.blobs.lock(blob_id), by.context(bucket, key)
             made = _told(lambda: envelope.seal_named(ctx.forward(), self.kit.ids.bytes, by.key_id, secret, context))
-        except BaseException:
-            self.kit.blobs.delete(blob_id)
-            raise
         return {STORED: by.stored(*made)}
 
     def _named(self, ctx: Context, bucket: str, key: str, by: Wanted | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -129,12 +130,8 @@ class Uploads(Objects, Sources):
             uploads.remove(tx, again.id)
             return self._completed(ctx, bucket, upload.key, version_id, values)
 
-        try:
+        with self._or_drop(values["blob_id"]) if fresh else nullcontext():
             checksums.verify(expected, {**dict.fromkeys(expected, ""), **loads(values["checksum"])})
-        except BaseException:
-            if fresh:
-                self.kit.blobs.delete(values["blob_id"])
-            raise
         return self._write_or_drop(ctx, work, values["blob_id"]) if fresh else ctx.write(work)
 
     @staticmethod
