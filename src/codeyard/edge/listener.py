@@ -16,6 +16,7 @@ import uvicorn
 
 from codeyard.edge.express import AtOnce
 from codeyard.edge.protocol import YardProtocol
+from codeyard.edge.ready import wake
 
 _TLS_HANDSHAKE = b"\x16"
 _FIRST_BYTE_WITHIN_S = 30.0
@@ -80,16 +81,11 @@ async def _peek(connection: socket.socket) -> bytes:
             return connection.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             readable = loop.create_future()
-            loop.add_reader(connection.fileno(), _wake, readable)
+            loop.add_reader(connection.fileno(), wake, readable)
             try:
                 await readable
             finally:
                 loop.remove_reader(connection.fileno())
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 class YardServer(uvicorn.Server):
