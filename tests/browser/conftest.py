@@ -25,7 +25,8 @@ QUIET = (
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A running yard, filled."""
-    yard = TestYard(tmp_path_factory.mktemp("yard") / "data", threaded_engine=True)
+    data = tmp_path_factory.mktemp("yard") / "data"
+    yard = TestYard(data, threaded_engine=True, runner_lease=3600)  # its runner speaks when a test makes it
     yield World(yard)
     yard.close()
 
