@@ -134,7 +134,7 @@ class JavaStore:
         """Import it; one of the same name, made with the same key, goes first."""
         if re.search(rf"^{self.alias},", run(self._command("-list")), re.MULTILINE):
             run(self._command("-delete", "-alias", self.alias))
-        run(self._command("-importcert", "-noprompt", "-alias", self.alias, "-file", str(self.ca)))
+        run(self._import())
 
     def remove(self) -> None:
         """Delete it, under each of its names."""
@@ -143,10 +143,10 @@ class JavaStore:
 
     def plan(self, *, uninstall: bool) -> list[str]:
         """keytool's command."""
-        more = ("-delete", "-alias", self.alias)
-        if not uninstall:
-            more = ("-importcert", "-noprompt", "-alias", self.alias, "-file", str(self.ca))  # type: ignore[assignment]
-        return [" ".join(self._command(*more))]
+        return [" ".join(self._command("-delete", "-alias", self.alias) if uninstall else self._import())]
+
+    def _import(self) -> list[str]:
+        return self._command("-importcert", "-noprompt", "-alias", self.alias, "-file", str(self.ca))
 
     def _command(self, verb: str, *more: str) -> list[str]:
         return [self.tool, verb, *more, "-keystore", str(self.place), "-storepass", _JAVA_PASSWORD]

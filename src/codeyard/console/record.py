@@ -6,10 +6,10 @@ AWS records no sign-out; ours is named as IAM Identity Center's is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from codeyard.contract import Origin, Principal
+from codeyard.formats.moments import iso_z
 
 _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
@@ -51,7 +51,7 @@ def _record(visit: Visit, name: str, outcome: str, additional: dict[str, str]) -
     return {
         "eventVersion": "1.11",
         "userIdentity": _identity(visit),
-        "eventTime": datetime.fromtimestamp(visit.time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "eventTime": iso_z(visit.time_us),
         "eventSource": "signin.amazonaws.com",
         "eventName": name,
         "awsRegion": visit.region,

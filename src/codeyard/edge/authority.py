@@ -8,17 +8,22 @@ from collections.abc import Iterable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+Signer = (
+    ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+)  # ours is the first; who brings a CA of their own may have the other
 AWS = "amazonaws.com"
 DAY = datetime.timedelta(days=1)
 _LOCAL = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+_NETWORKS = (ipaddress.IPv4Network, ipaddress.IPv6Network)
 _LONGEST_COMMON_NAME = 64  # RFC 5280, ub-common-name
 _SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Codeyard local CA")])
 
 
-def new_ca(key: ec.EllipticCurvePrivateKey, names: Iterable[str], now: datetime.datetime) -> x509.Certificate:
+def new_ca(key: Signer, names: Iterable[str], now: datetime.datetime) -> x509.Certificate:
     """A CA that can vouch for `names`, localhost, AWS's host names and private addresses, and for nothing else
     (RFC 5280, 4.2.1.10): whoever trusts it need not fear for the rest of the web."""
     public = key.public_key()
@@ -82,14 +87,14 @@ def _subtree(name: str) -> x509.GeneralName:
 
 def _within(name: str, tree: x509.GeneralName) -> bool:
     one = general_name(name)
-    if isinstance(one, x509.IPAddress) and isinstance(tree, x509.IPAddress):
-        return one.value in tree.value  # type: ignore[operator]
+    if isinstance(one, x509.IPAddress) and isinstance(tree.value, _NETWORKS):
+        return one.value in tree.value
     return type(one) is type(tree) and f".{name}".removeprefix(".*").endswith(f".{tree.value}")
 
 
 def leaf(
     ca: x509.Certificate,
-    ca_key: object,
+    ca_key: Signer,
     key: ec.EllipticCurvePrivateKey,
     names: list[str],
     now: datetime.datetime,
@@ -97,7 +102,7 @@ def leaf(
     """A certificate of the listener for the names."""
     common = names[0] if len(names[0]) <= _LONGEST_COMMON_NAME else "Codeyard"  # clients read subjectAltName alone
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     builder = (
         _builder(ca.subject, subject, key.public_key(), now, 397)
         .add_extension(x509.SubjectAlternativeName([general_name(n) for n in names]), critical=False)
@@ -106,13 +111,13 @@ def leaf(
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(authority, critical=False)
     )
-    return builder.sign(ca_key, hashes.SHA256())  # type: ignore[arg-type]
+    return builder.sign(ca_key, hashes.SHA256())
 
 
 def _builder(
     issuer: x509.Name,
     subject: x509.Name,
-    public: ec.EllipticCurvePublicKey,
+    public: CertificatePublicKeyTypes,
     now: datetime.datetime,
     days: int,
 ) -> x509.CertificateBuilder:

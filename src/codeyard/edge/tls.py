@@ -72,8 +72,10 @@ def _covers(path: Path, names: list[str], now: datetime.datetime) -> bool:
     return set(names) <= authority.names_of(leaf) and leaf.not_valid_after_utc > now + _RENEWED_BEFORE
 
 
-def _key(path: Path) -> ec.EllipticCurvePrivateKey:
-    return serialization.load_pem_private_key(path.read_bytes(), None)  # type: ignore[return-value]
+def _key(path: Path) -> authority.Signer:
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(key, authority.Signer), f"{path} holds no key that signs certificates"
+    return key
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
