@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import gc
 import json
-import os
 import re
 import socket
 import sys
@@ -51,6 +50,7 @@ from codeyard.platform.iam.door import IamDoor
 from codeyard.platform.iam.outbound import PATH as OUTBOUND_PATH
 from codeyard.services import codebuild, codecommit, codedeploy, codepipeline
 from codeyard.storage import FileBlobs, Keyring, assert_not_writing, open_database
+from codeyard.storage.durable import replace_durably
 from codeyard.wire.codec import Wire
 from codeyard.wire.models import Models
 from codeyard.wire.routing import FIXED_PATHS, Router
@@ -193,7 +193,7 @@ class Yard:
         known = codebuild.enrol(owner.call, "local", kept)
         where = {"endpoint": self.endpoint, "region": self.options.region, "work": str(folder / "work")}
         where["ca"] = str(self.certificates.verified_by) if self.endpoint.startswith("https:") else ""
-        _write_private(config, json.dumps({**known, **where}))
+        replace_durably(config, json.dumps({**known, **where}).encode())
 
     def serve(self, ready: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
         """Open, serve until SIGTERM or SIGINT, close. `ready` is told what endpoint.json says, once it is written."""
@@ -253,7 +253,7 @@ class Yard:
     def _announce(self, found: dict[str, Any], ready: Callable[[dict[str, Any]], None]) -> None:
         self.engine.start()
         self.front.serving = True
-        _write_private(self.options.data / "endpoint.json", json.dumps(found, indent=1))
+        replace_durably(self.options.data / "endpoint.json", json.dumps(found, indent=1).encode())
         ready(found)
 
     def _front(self) -> Front:
@@ -320,7 +320,7 @@ class Yard:
         if made is None and not kept.exists():
             made = self.accounts.renew(account)
         if made is not None:
-            _write_private(kept, json.dumps({"access_key_id": made[0], "secret_access_key": made[1]}))
+            replace_durably(kept, json.dumps({"access_key_id": made[0], "secret_access_key": made[1]}).encode())
         found: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
         return found if found and self._counts(found["access_key_id"]) else {}
 
@@ -389,16 +389,6 @@ def _listen(options: Options) -> list[tuple[socket.socket, bool]]:
     if options.tls_port is not None:
         sockets.append((bind(options.host, options.tls_port), False))
     return sockets
-
-
-def _write_private(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def _calm_collector() -> None:

@@ -13,7 +13,7 @@ from codeyard.engine import Engine, Jobs, Kit, ManualClock, SeededIds, Settings
 from codeyard.gateway import Gateway, Registry
 from codeyard.gateway.clients import LateClients
 from codeyard.platform.cloudtrail.record import build_record
-from codeyard.storage import FileBlobs, assert_not_writing, load_master_key, open_database
+from codeyard.storage import FileBlobs, Keyring, assert_not_writing, open_database
 from codeyard.wire.codec import Wire
 from codeyard.wire.models import Models
 from codeyard.wire.services import ENABLED
@@ -61,7 +61,7 @@ class Rooms:
     def __init__(self, folder: Path, *build: Callable[[Kit], Part], database: str = "", **settings: Any) -> None:
         self.clock, ids = ManualClock(), SeededIds(7)
         self.db = open_database(database or folder / "rooms.db", self.clock, ids)
-        master, clients = load_master_key(folder, ids, {}), LateClients()
+        master, clients = Keyring(folder, ids, {}).open(), LateClients()
         facts = {"region": REGION, "account": ACCOUNT, "endpoint": "http://yard.test", **settings}
         self.kit = Kit(
             db=self.db,

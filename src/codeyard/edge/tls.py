@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import ssl
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from codeyard.edge import authority
+from codeyard.storage.durable import replace_durably
 
 _RENEWED_BEFORE = datetime.timedelta(days=30)
 # TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has no others (RFC 9325, 4.2).
@@ -25,13 +25,13 @@ def ensure_certificates(folder: Path, names: list[str], now: datetime.datetime) 
     """
     ca_path, ca_key_path = folder / "ca.pem", folder / "ca.key"
     if not (ca_path.exists() and ca_key_path.exists()):
-        write(ca_key_path, authority.key_pem(ec.generate_private_key(ec.SECP256R1())), 0o600)
+        replace_durably(ca_key_path, authority.key_pem(ec.generate_private_key(ec.SECP256R1())), 0o600)
         ca_path.unlink(missing_ok=True)
     if not ca_path.exists() or not _suits(ca_path, names, now):
-        write(ca_path, _pem(authority.new_ca(_key(ca_key_path), names, now)), 0o644)
+        replace_durably(ca_path, _pem(authority.new_ca(_key(ca_key_path), names, now)), 0o644)
         (folder / "server.pem").unlink(missing_ok=True)
     if not _covers(folder / "server.pem", names, now):
-        write(folder / "server.pem", issued(folder, names, now), 0o600)
+        replace_durably(folder / "server.pem", issued(folder, names, now), 0o600)
     return ca_path
 
 
@@ -56,7 +56,7 @@ def bundle(folder: Path, system: Path | None, more: bytes = b"") -> Path:
     target = folder / "ca-bundle.pem"
     known = system.read_bytes() if system and system.exists() else b""
     parts = [known.rstrip(), more.strip(), (folder / "ca.pem").read_bytes()]
-    write(target, b"\n".join(part for part in parts if part), 0o644)
+    replace_durably(target, b"\n".join(part for part in parts if part), 0o644)
     return target
 
 
@@ -80,14 +80,3 @@ def _key(path: Path) -> authority.Signer:
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file whole, or not at all."""
-    temporary = path.with_suffix(path.suffix + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -4,7 +4,7 @@ from codeyard.storage.blobs import Blobs, BlobWriter
 from codeyard.storage.database import Database, open_database
 from codeyard.storage.files import FileBlobs
 from codeyard.storage.guard import WriteGuardError, assert_not_writing
-from codeyard.storage.keyring import Keyring, load_master_key
+from codeyard.storage.keyring import Keyring
 from codeyard.storage.keys import MasterKey, RootSealer
 from codeyard.storage.roots import RootKeyError
 from codeyard.storage.schema import Key, dumps, loads, schema
@@ -27,7 +27,6 @@ __all__ = [
     "WriteGuardError",
     "assert_not_writing",
     "dumps",
-    "load_master_key",
     "loads",
     "open_database",
     "schema",

@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def replace_durably(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read, over the one that may be there; durable when this returns.
+def replace_durably(path: Path, data: bytes, mode: int = 0o600, *, inherits: bool = False) -> None:
+    """Write a file over the one that may be there; durable when this returns.
 
-    Written by root, it is its predecessor's owner's, else its folder's: a service of theirs goes on reading it.
+    One that `inherits` is, where root writes it, its predecessor's owner's, else its folder's: a service of theirs
+    goes on reading it.
     """
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        if os.geteuid() == 0:
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "wb") as file:
+        if inherits and os.geteuid() == 0:
             before = (path if path.exists() else path.parent).stat()
             os.fchown(handle, before.st_uid, before.st_gid)
-        os.write(handle, data)
+        file.write(data)
+        file.flush()
         os.fsync(handle)
-    finally:
-        os.close(handle)
     os.replace(temporary, path)
     sync_folder(path.parent)
 

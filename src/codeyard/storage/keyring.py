@@ -151,12 +151,12 @@ class Keyring:
         key = self._ids.bytes(KEY_BYTES)
         new = HeldRoot(old.name, key, self._ids)
         self._write(replace(ring, wrapped=(kept, _wrap(new, domain))))
-        replace_durably(file, key.hex().encode() + b"\n")
+        replace_durably(file, key.hex().encode() + b"\n", inherits=True)
         return new
 
     def _make(self, file: Path) -> None:
         try:
-            replace_durably(file, self._ids.bytes(KEY_BYTES).hex().encode() + b"\n")
+            replace_durably(file, self._ids.bytes(KEY_BYTES).hex().encode() + b"\n", inherits=True)
         except OSError as error:
             raise RootKeyError(f"{file} cannot be written: {error.strerror}") from None
 
@@ -175,7 +175,7 @@ class Keyring:
     def _write(self, ring: Ring) -> None:
         wrapped = [{"root": name, "domain_key": base64.b64encode(one).decode()} for name, one in ring.wrapped]
         said = {"version": 1, "adopted": ring.adopted, "wrapped": wrapped}
-        replace_durably(self._path, json.dumps(said, indent=1).encode() + b"\n")
+        replace_durably(self._path, json.dumps(said, indent=1).encode() + b"\n", inherits=True)
 
 
 def _wrap(root: RootKey, domain: bytes) -> Wrapped:
@@ -184,8 +184,3 @@ def _wrap(root: RootKey, domain: bytes) -> Wrapped:
     if root.unwrap(wrapped, _CONTEXT) != domain:
         raise RootKeyError(f"the key of {root.name} does not give back what it wraps")
     return root.name, wrapped
-
-
-def load_master_key(data_dir: Path, ids: Ids, environment: Environment = os.environ, source: str = "") -> DomainKey:
-    """The domain key of a data folder."""
-    return Keyring(data_dir, ids, environment).open(source)

@@ -8,7 +8,7 @@ from typing import Any
 
 from codeyard.contract import AwsError, Event, Part, Violation
 from codeyard.engine import Engine, Jobs, Kit, ManualClock, SeededIds, Settings
-from codeyard.storage import Database, FileBlobs, load_master_key, open_database
+from codeyard.storage import Database, FileBlobs, Keyring, open_database
 
 
 class World:
@@ -28,7 +28,7 @@ class World:
         self.clock, self.ids = clock or ManualClock(), SeededIds(seed)
         self.db: Database = open_database(url or folder / "codeyard.db", self.clock, self.ids)
         self.db.create_all()
-        master = load_master_key(folder, self.ids, {})
+        master = Keyring(folder, self.ids, {}).open()
         self.jobs = Jobs(self.db, self.clock)
         self.kit = Kit(
             db=self.db,

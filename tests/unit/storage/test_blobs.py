@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codeyard.engine import SeededIds, SystemClock, SystemIds
-from codeyard.storage import Database, FileBlobs, WriteGuardError, load_master_key, open_database
+from codeyard.storage import Database, FileBlobs, Keyring, WriteGuardError, open_database
 from codeyard.storage.blobs import BlobMissingError
 from codeyard.storage.frames import FRAME, HEADER, SEALED, BlobDamagedError
 
@@ -27,7 +27,7 @@ class Shelf:
         self.folder, self.clock, self.ids = folder, SystemClock(), SystemIds()
         self.db: Database = open_database(folder / "codeyard.db", self.clock, self.ids)
         self.db.create_all()
-        self.master = load_master_key(folder, self.ids, {})
+        self.master = Keyring(folder, self.ids, {}).open()
         self.blobs = FileBlobs(folder / "blobs", self.master, self.clock, self.ids, self.db)
 
     def path(self, blob_id: str) -> Path:

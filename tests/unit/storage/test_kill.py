@@ -51,12 +51,12 @@ def test_a_blob_that_was_being_written_at_the_kill_is_not_there(tmp_path: Path) 
 import sys
 from pathlib import Path
 from codeyard.engine import SystemClock, SystemIds
-from codeyard.storage import FileBlobs, load_master_key, open_database
+from codeyard.storage import FileBlobs, Keyring, open_database
 folder = Path(sys.argv[1])
 clock, ids = SystemClock(), SystemIds()
 db = open_database(folder / "codeyard.db", clock, ids)
 db.create_all()
-blobs = FileBlobs(folder / "blobs", load_master_key(folder, ids, {}), clock, ids, db)
+blobs = FileBlobs(folder / "blobs", Keyring(folder, ids, {}).open(), clock, ids, db)
 print(blobs.put([b"whole" * 50_000]).blob_id, flush=True)
 writer = blobs.writer()
 writer.write(b"half" * 100_000)

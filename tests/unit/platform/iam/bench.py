@@ -17,7 +17,7 @@ from codeyard.platform import iam, organizations, sts
 from codeyard.platform.iam.accounts import Accounts
 from codeyard.platform.iam.door import IamDoor
 from codeyard.platform.iam.policy import Decision
-from codeyard.storage import FileBlobs, load_master_key
+from codeyard.storage import FileBlobs, Keyring
 from codeyard.storage.sqlite import SqliteDatabase
 from codeyard.wire.codec import Wire
 from codeyard.wire.models import Models
@@ -34,7 +34,7 @@ class Bench:
         self.clock, self.ids = ManualClock(), SeededIds(7)
         self.db = SqliteDatabase(data / "test.db", self.clock, self.ids)
         self.db.create_all()
-        master = load_master_key(data, self.ids)
+        master = Keyring(data, self.ids).open()
         clients = LateClients()
         self.kit = Kit(
             db=self.db,

@@ -16,7 +16,7 @@ from codeyard.contract import BlobRange, Origin, Principal, Scope, Staged
 from codeyard.engine import Jobs, Kit, ManualClock, SeededIds, Settings
 from codeyard.engine.outbox import event_row
 from codeyard.platform.s3 import part
-from codeyard.storage import FileBlobs, load_master_key, open_database
+from codeyard.storage import FileBlobs, Keyring, open_database
 from codeyard.storage.system import outbox
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
@@ -83,7 +83,7 @@ class Store:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.clock, self.ids = ManualClock(), SeededIds(1)
         self.db = open_database(folder / "codeyard.db", self.clock, self.ids)
-        master = load_master_key(folder, self.ids, {})
+        master = Keyring(folder, self.ids, {}).open()
         self.blobs = FileBlobs(folder / "blobs", master, self.clock, self.ids, self.db)
         self.kit = Kit(
             db=self.db,

@@ -12,7 +12,7 @@ from botocore import xform_name
 from codeyard.contract import Origin, Principal, Violation
 from codeyard.engine import Jobs, Kit, ManualClock, SeededIds, Settings
 from codeyard.services import codecommit
-from codeyard.storage import FileBlobs, load_master_key, loads, open_database
+from codeyard.storage import FileBlobs, Keyring, loads, open_database
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ALICE = Principal("user", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/alice", "AIDA1", "alice")
@@ -46,7 +46,7 @@ class Service:
         clock, ids = ManualClock(1_700_000_000_000_000), SeededIds(7)
         db = open_database(data / "codeyard.db", clock, ids)
         db.create()
-        master = load_master_key(data, ids)
+        master = Keyring(data, ids).open()
         self.kit = Kit(
             db=db,
             blobs=FileBlobs(data / "blobs", master, clock, ids, db),

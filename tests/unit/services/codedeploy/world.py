@@ -12,7 +12,7 @@ from botocore import xform_name
 from codeyard.contract import INTERNAL, AwsError, Principal
 from codeyard.engine import Engine, Jobs, Kit, ManualClock, SeededIds, Settings
 from codeyard.services import codedeploy
-from codeyard.storage import FileBlobs, load_master_key, open_database
+from codeyard.storage import FileBlobs, Keyring, open_database
 
 T = TypeVar("T")
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -66,7 +66,7 @@ class World:
         self.clock, ids = ManualClock(), SeededIds(7)
         self.db = open_database(data / "state.db", self.clock, ids)
         self.db.create()
-        master = load_master_key(data, ids, {})
+        master = Keyring(data, ids, {}).open()
         self.clients = FakeClients()
         self.kit = Kit(
             db=self.db,
