@@ -18,18 +18,24 @@ from greenlet import greenlet
 from codeyard.storage.tx import Tx
 from codeyard.storage.writer import Member, Writer
 
+_KEPT = 32  # greenlets that wait for a call
 _TOGETHER = 32  # writes in one turn of the loop: other work stands between two of them
 
 
 class Call:
-    """One call that may step aside. A greenlet has a context of its own, in which its call is found again."""
+    """Runs one call after another, each of which may step aside. The greenlet has a context of its own, in which the
+    call is found again; it is kept, since each new one takes a stack from the system and gives it back."""
 
-    def __init__(self, run: Callable[[], None], calls: Calls) -> None:
-        self._run, self._calls = run, calls
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
         self._greenlet = greenlet(self._within)
 
+    def begin(self, run: Callable[[], None]) -> None:
+        """Run until it ends or steps aside for the first time."""
+        self._greenlet.switch(run)
+
     def go_on(self) -> None:
-        """Run until it ends or steps aside."""
+        """Run until it ends or steps aside again."""
         self._greenlet.switch()
 
     def write(self, fn: Callable[[Tx], object]) -> Member:
@@ -38,9 +44,13 @@ class Call:
         self._greenlet.parent.switch()
         return member
 
-    def _within(self) -> None:
+    def _within(self, run: Callable[[], None]) -> None:
         _current.set(self)
-        self._run()
+        while True:
+            run()
+            if not self._calls.keep(self):
+                return
+            run = self._greenlet.parent.switch()
 
 
 _current: ContextVar[Call | None] = ContextVar("codeyard_call", default=None)
@@ -58,13 +68,21 @@ class Calls:
         self._writer = writer
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[tuple[Member, Call]] = []
+        self._idle: list[Call] = []
         self._busy = False  # a turn is planned, or the commit of the last one is under way
 
     def start(self, run: Callable[[], None]) -> None:
         """Run `run` here, until it ends or steps aside for the first time. It must not raise."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        Call(run, self).go_on()
+        (self._idle.pop() if self._idle else Call(self)).begin(run)
+
+    def keep(self, call: Call) -> bool:
+        """Have an ended call's greenlet wait for the next one; False where enough do."""
+        if len(self._idle) >= _KEPT:
+            return False
+        self._idle.append(call)
+        return True
 
     def gather(self, fn: Callable[[Tx], object], call: Call) -> Member:
         """Take a write up; it runs when the loop has read what there is to read."""
