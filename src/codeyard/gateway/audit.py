@@ -26,7 +26,7 @@ class Auditor:
     process is killed is lost, which docs/reference says.
     """
 
-    def __init__(self, db: AuditStore, *, interval: float = 0.1, bound: int = 5000) -> None:
+    def __init__(self, db: AuditStore, *, interval: float = 0.02, bound: int = 5000) -> None:
         self._db, self._interval, self._bound = db, interval, bound
         self._waiting: list[tuple[Make, int | None]] = []
         self._lock = threading.Lock()
