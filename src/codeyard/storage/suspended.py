@@ -27,12 +27,13 @@ class Call:
     call is found again; it is kept, since each new one takes a stack from the system and gives it back."""
 
     def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+        self._calls, self._run = calls, _nothing
         self._greenlet = greenlet(self._within)
 
     def begin(self, run: Callable[[], None]) -> None:
         """Run until it ends or steps aside for the first time."""
-        self._greenlet.switch(run)
+        self._run = run
+        self._greenlet.switch()
 
     def go_on(self) -> None:
         """Run until it ends or steps aside again."""
@@ -44,13 +45,18 @@ class Call:
         self._greenlet.parent.switch()
         return member
 
-    def _within(self, run: Callable[[], None]) -> None:
+    def _within(self) -> None:
         _current.set(self)
         while True:
-            run()
+            self._run()
+            self._run = _nothing  # what waits for the next request holds neither body nor caller of the last one
             if not self._calls.keep(self):
                 return
-            run = self._greenlet.parent.switch()
+            self._greenlet.parent.switch()
+
+
+def _nothing() -> None:
+    """What is to be run between two calls."""
 
 
 _current: ContextVar[Call | None] = ContextVar("codeyard_call", default=None)

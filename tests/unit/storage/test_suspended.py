@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from codeyard.contract import AwsError
 from codeyard.engine import SystemClock, SystemIds
 from codeyard.storage import Tx
 from codeyard.storage.sqlite import SqliteDatabase
+from codeyard.storage.suspended import current_call
 from tests.unit.storage.things import things
 
 
@@ -176,3 +178,31 @@ def test_calls_and_threads_write_side_by_side(db: SqliteDatabase) -> None:
     for thread in threads:
         thread.join()
     assert len(names(db)) == 4 * 50 + 25 * 8
+
+
+def test_a_call_runs_where_the_one_before_it_ended(db: SqliteDatabase) -> None:
+    seen: list[Any] = []
+
+    async def main() -> None:
+        for name in ("a", "b", "c"):
+            await ended(db, [lambda name=name: (seen.append(current_call()), put(db, name))])
+
+    on_loop(main)
+    assert seen[0] is not None
+    assert seen == [seen[0]] * 3
+    assert names(db) == ["a", "b", "c"]
+
+
+def test_what_waits_for_the_next_call_holds_nothing_of_the_last(db: SqliteDatabase) -> None:
+    class Request:
+        """What a call holds."""
+
+    gone: list[Any] = []
+
+    async def main() -> None:
+        request = Request()
+        gone.append(weakref.ref(request))
+        db.calls.start(lambda request=request: None)
+
+    on_loop(main)
+    assert gone[0]() is None
