@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-Signer = (
-    ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-)  # ours is the first; who brings a CA of their own may have the other
+# Ours is the first; who brings a CA of their own may have the other.
+Signer = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 AWS = "amazonaws.com"
 DAY = datetime.timedelta(days=1)
 _LOCAL = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
