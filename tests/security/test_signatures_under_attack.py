@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -181,8 +182,8 @@ def test_each_signed_header_altered_removed_or_sent_twice_is_refused(attacker: A
         tries = {"altered": sent.put(name, changed), "removed": sent.drop(name), "doubled": sent.add(name, "other")}
         for how, attack in tries.items():
             answer = attacker.send(attack)
-            if name == "host" and how != "altered":
-                assert answer[0] == 400, (name, how)  # not HTTP: refused before anybody looks at signatures
+            if name == "host" and how != "altered":  # not HTTP: it may be refused before anybody looks at signatures
+                assert answer[0] in (400, 403), (name, how)
                 continue
             assert refused(answer), (name, how, answer)
 
@@ -303,25 +304,25 @@ def test_a_signed_plus_is_not_a_space(attacker: Attacker) -> None:
     ],
 )
 def test_a_replay_counts_no_longer_than_fifteen_minutes_nor_a_link_than_it_says(
-    attacker: Attacker, kind: str, code: str
+    attacker: Attacker, monkeypatch: pytest.MonkeyPatch, kind: str, code: str
 ) -> None:
-    clock, sent = attacker.yard.clock, attacker.request(kind)
-    clock.advance(SKEW_US + 2_000_000)
-    try:
-        answer = attacker.send(sent)
-    finally:
-        clock.advance(-SKEW_US - 2_000_000)
+    _date(monkeypatch, -SKEW_US // 1_000_000 - 2)
+    answer = attacker.send(attacker.request(kind))
     assert (answer[0], code_of(answer)) == (403, code)
 
 
 @pytest.mark.parametrize("kind", (*KINDS, "presigned"))
-def test_what_is_dated_in_the_future_does_not_count_yet(attacker: Attacker, kind: str) -> None:
-    clock, sent = attacker.yard.clock, attacker.request(kind)
-    clock.advance(-SKEW_US - 60_000_000)
-    try:
-        assert refused(attacker.send(sent))
-    finally:
-        clock.advance(SKEW_US + 60_000_000)
+def test_what_is_dated_in_the_future_does_not_count_yet(
+    attacker: Attacker, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    _date(monkeypatch, SKEW_US // 1_000_000 + 60)
+    assert refused(attacker.send(attacker.request(kind)))
+
+
+def _date(monkeypatch: pytest.MonkeyPatch, later_s: int) -> None:
+    """Let the client sign as if its clock were off."""
+    off = datetime.timedelta(seconds=later_s)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime.datetime.now(datetime.UTC) + off)
 
 
 def test_what_is_signed_for_one_service_is_not_taken_by_another(attacker: Attacker) -> None:
