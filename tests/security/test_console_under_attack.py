@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
+import botocore.exceptions
 import pytest
 from starlette.routing import Route
 
@@ -87,7 +89,6 @@ PAYLOADS = (
     "{{ 7*7 }}{% raw %}<i id=evil>",
     "&lt;script&gt;&#60;script&#62;",
 )
-ELEMENTS = {"svg", "img", "i", "b", "iframe", "object", "embed"}
 
 
 @dataclass
@@ -105,7 +106,7 @@ class Found(HTMLParser):
         if tag == "script" and not (named.get("src") or "").startswith("/static/"):
             self.harm.append(f"script {attrs}")
         for name, value in attrs:
-            if name.startswith("on") or name in ("autofocus", "style", "srcdoc") or value == "evil":
+            if name.startswith("on") or name in ("style", "srcdoc") or value == "evil":
                 self.harm.append(f"{tag} {name}")
             if name in ("href", "src", "action", "formaction") and not (value or "/").startswith(("/", "#", "?")):
                 self.harm.append(f"{tag} {name}={value}")
@@ -120,11 +121,11 @@ def harm_in(text: str) -> list[str]:
     return found.harm
 
 
-@pytest.mark.parametrize("page", PAYLOADS[:4] + PAYLOADS[5:7])
+@pytest.mark.parametrize("page", [*PAYLOADS[:4], PAYLOADS[5], PAYLOADS[6]])
 def test_the_judge_of_these_tests_sees_harm(page: str) -> None:
-    shown = f"<p title='{page}'>{page}</p>"
-    assert harm_in(shown) or ELEMENTS & {"b", "i"}
-    assert harm_in(f"<input value='{PAYLOADS[2]}'>")
+    assert harm_in(f"<p>{page}</p><input value='{page}'>")
+    assert harm_in(f"<a href='{PAYLOADS[4]}'>")
+    assert not harm_in(f"<p>{html.escape(page)}</p><input value='{html.escape(page)}'>")
 
 
 class World:
@@ -142,7 +143,7 @@ class World:
 
     def _repository(self) -> list[str]:
         git = self.yard.client("codecommit")
-        git.create_repository(repositoryName="hostile", repositoryDescription=" ".join(PAYLOADS).replace("\x1b", "").replace("\x07", ""))
+        git.create_repository(repositoryName="hostile", repositoryDescription=_printable())
         made: list[str] = []
         for number, text in enumerate(PAYLOADS):
             parent = {"parentCommitId": made[-1]} if made else {}
@@ -150,11 +151,14 @@ class World:
                 repositoryName="hostile",
                 branchName="main",
                 authorName=text.replace("\n", " "),
-                email="<script>@x",
+                email="script@x.example",
                 commitMessage=text,
                 putFiles=[
                     {"filePath": f"{number}{_name(text)}", "fileContent": text.encode()},
-                    {"filePath": f"code{number}.{['py', 'html', 'md', 'js'][number % 4]}", "fileContent": text.encode()},
+                    {
+                        "filePath": f"code{number}.{['py', 'html', 'md', 'js'][number % 4]}",
+                        "fileContent": text.encode(),
+                    },
                 ],
                 **parent,
             )
@@ -192,7 +196,9 @@ class World:
         paths += ["/trail", "/trail?key=EventName&value=PutApprovalResult", "/builds", "/deployments"]
         paths += [f"/repositories/hostile/commit/{commit}" for commit in self.commits]
         execution = self.yard.call("codepipeline", "ListPipelineExecutions", {"pipelineName": "hostile"})
-        paths.append(f"/pipelines/hostile/executions/{execution['pipelineExecutionSummaries'][0]['pipelineExecutionId']}")
+        paths.append(
+            f"/pipelines/hostile/executions/{execution['pipelineExecutionSummaries'][0]['pipelineExecutionId']}"
+        )
         for number in range(len(PAYLOADS)):
             paths.append(f"/repositories/hostile/files/code{number}.{['py', 'html', 'md', 'js'][number % 4]}")
         for path in paths:
@@ -223,7 +229,7 @@ def test_nothing_that_a_user_wrote_becomes_an_element_an_attribute_or_a_script(w
     assert {path: harm for path, answer in pages.items() if (harm := harm_in(answer.text))} == {}
     shown = [path for path, answer in pages.items() if "alert(1)" in answer.text]
     assert len(shown) > len(PAYLOADS) * 2, shown  # the bytes are really there, escaped
-    assert "49" not in "".join(pages["/repositories/hostile"].text.split("7*7")[:1])[-4:]
+    assert "{{ 7*7 }}" in pages["/repositories/hostile"].text
 
 
 QUERIES = ("/trail?key={0}&value={0}", "/repositories/hostile?at={0}", "/signin?next={0}", "/signin/once?token={0}")
@@ -231,8 +237,6 @@ QUERIES = ("/trail?key={0}&value={0}", "/repositories/hostile?at={0}", "/signin?
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_nothing_in_a_link_is_reflected_as_more_than_text(world: World, query: str) -> None:
-    from urllib.parse import quote
-
     for text in PAYLOADS:
         answer = world.browser.get(query.format(quote(text, safe="")))
         assert answer.status < 500
@@ -248,9 +252,6 @@ def test_no_text_begins_a_field_or_ends_an_event_of_a_live_page() -> None:
 
 
 def test_a_user_may_not_be_named_by_markup(module_yard: TestYard) -> None:
-    import botocore.exceptions
-
     for text in PAYLOADS[:3]:
         with pytest.raises(botocore.exceptions.ClientError, match="ValidationError"):
             module_yard.client("iam").create_user(UserName=text)
-    assert json.dumps(PAYLOADS)

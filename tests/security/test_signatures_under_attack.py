@@ -87,7 +87,9 @@ class Attacker:
             return self.signed(keys, "sts", "POST", "/", body, {"Content-Type": "application/x-www-form-urlencoded"})
         if kind == "cbor":
             headers = {"Content-Type": "application/cbor", "Smithy-Protocol": "rpc-v2-cbor"}
-            return self.signed(keys, "codepipeline", "POST", "/service/CodePipeline_20150709/operation/ListPipelines", b"\xa0", headers)
+            return self.signed(
+                keys, "codepipeline", "POST", "/service/CodePipeline_20150709/operation/ListPipelines", b"\xa0", headers
+            )
         target = {"X-Amz-Target": "CodeCommit_20150413.ListRepositories", "Content-Type": "application/x-amz-json-1.1"}
         return self.signed(keys, "codecommit", "POST", "/", b"{}", target)
 
@@ -165,7 +167,7 @@ def refused(answer: Answer) -> bool:
     return answer[0] in (400, 403) and code_of(answer) in REFUSED
 
 
-@pytest.mark.parametrize("kind", (*KINDS, *PRESIGNED))
+@pytest.mark.parametrize("kind", [*KINDS, *PRESIGNED])
 def test_the_untouched_request_and_one_with_its_headers_in_another_order_pass(attacker: Attacker, kind: str) -> None:
     sent = attacker.request(kind)
     assert attacker.send(sent)[0] == 200
@@ -265,7 +267,9 @@ LINKS: dict[str, Change] = {
     "unsigned header": lambda s: s.add("x-amz-server-side-encryption", "AES256"),
     "another host": lambda s: s.put("host", "localhost:1"),
     "no date": lambda s: replace(s, target=re.sub("&X-Amz-Date=[^&]+", "", s.target)),
-    "a date that is none": lambda s: replace(s, target=re.sub("X-Amz-Date=[^&]+", "X-Amz-Date=20261399T000000Z", s.target)),
+    "a date that is none": lambda s: replace(
+        s, target=re.sub("X-Amz-Date=[^&]+", "X-Amz-Date=20261399T000000Z", s.target)
+    ),
     "a header's signature too": lambda s: s.add("Authorization", "AWS4-HMAC-SHA256 x"),
 }
 
@@ -311,7 +315,7 @@ def test_a_replay_counts_no_longer_than_fifteen_minutes_nor_a_link_than_it_says(
     assert (answer[0], code_of(answer)) == (403, code)
 
 
-@pytest.mark.parametrize("kind", (*KINDS, "presigned"))
+@pytest.mark.parametrize("kind", [*KINDS, "presigned"])
 def test_what_is_dated_in_the_future_does_not_count_yet(
     attacker: Attacker, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
