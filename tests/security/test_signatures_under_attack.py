@@ -1,4 +1,4 @@
-"""Validly signed requests, altered in one place each: every one is refused in the service's own words, none by a fault."""
+"""Validly signed requests, altered in one place each: every one is refused in its service's words, none by a fault."""
 
 from __future__ import annotations
 
