@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
@@ -12,6 +13,7 @@ KEEP_ALIVE_S = 15.0
 ECHOES_S = (0.1, 0.3, 1.0)
 _GAP_S = 0.05
 QUIET = b": quiet\n\n"
+_LINE = re.compile(r"\r\n|\r|\n")
 
 
 class Notifications(Protocol):
@@ -83,8 +85,8 @@ async def _within(woken: asyncio.Event, seconds: float) -> bool:
 
 
 def event(data: str, *, id: str = "", name: str = "") -> bytes:
-    """One server-sent event."""
+    """One server-sent event. A carriage return ends a line there, too: left in, a user's text could begin a field."""
     lines = [f"id: {id}"] if id else []
     lines += [f"event: {name}"] if name else []
-    lines += [f"data: {line}" for line in data.split("\n")]
+    lines += [f"data: {line}" for line in _LINE.split(data)]
     return ("\n".join(lines) + "\n\n").encode()

@@ -22,6 +22,7 @@ class Check(NamedTuple):
     the gateway adds the global ones. `policy` is the resource's own policy document (JSON text), if it has one;
     `owner` the account that owns the resource where the ARN does not say so (S3). `granted`: the owner has allowed
     this to the caller beside the policy (a KMS grant); explicit denials and the caller's own limits still count.
+    `shown`: what a refusal calls the resource, where its own name or facts would tell a stranger that it is there.
     """
 
     action: str
@@ -30,6 +31,7 @@ class Check(NamedTuple):
     policy: str | None = None
     owner: str = ""
     granted: bool = False
+    shown: str = ""
 
 
 class Scope(NamedTuple):

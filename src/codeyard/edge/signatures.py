@@ -15,6 +15,10 @@ from codeyard.wire.routing import Route, Router
 
 Signed = sigv4.Signed | sigv2.SignedLink | None
 _UNSIGNED = ("s3", "sts")  # STS has operations that carry a token instead: `refuse_unsigned` knows which
+_ONE_WAY = (
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter "
+    "or the Authorization header should be specified"
+)
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}")
 
 
@@ -28,6 +32,8 @@ class Signatures:
 
     def read(self, head: Head, route: Route) -> tuple[Signed, Head]:
         """What the request claims, and its head with what a link carries as headers; None where it is unsigned."""
+        if route.service == "s3" and "authorization" in head.headers and _signed_by_link(head):
+            raise AwsError("InvalidArgument", _ONE_WAY, status=400)
         signed = sigv4.read(head)
         if signed is not None:
             self._check_scope(signed, head, route)
@@ -83,6 +89,12 @@ class Signatures:
                 self._hosts.clear()
             self._hosts[host] = self._router.named_by_host(head)
         return self._hosts[host]
+
+
+def _signed_by_link(head: Head) -> bool:
+    """Whether the query, too, claims a signature, of either version."""
+    names = {part.partition("=")[0] for part in head.query.split("&")}
+    return not names.isdisjoint({"X-Amz-Algorithm", "X-Amz-Signature", "Signature"})
 
 
 def _dialect(route: Route) -> Literal["s3", "query", "json"]:

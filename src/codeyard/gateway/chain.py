@@ -192,6 +192,7 @@ class Gateway:
             return
         decision = self.identity.authorize(inv.principal, checks, self._keys(inv, context.now))
         if not checks or not decision.allowed:
+            context.resources = tuple(c.shown or c.resource for c in checks if c.resource != "*")
             if decision.encoded:
                 context.annotate(encodedAuthorizationMessage=decision.encoded)
             raise _refused(inv, decision)

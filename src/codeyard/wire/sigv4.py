@@ -345,7 +345,8 @@ def _trimmed(value: str) -> str:
 def _encoded(text: str) -> str:
     if _SAFE.fullmatch(text):
         return text
-    return quote(unquote_to_bytes(_raw(text)), safe="-_.~")
+    # `+` is read as a space (http.query_pairs): signed as anything else, `a%2Bb` could be sent on as `a+b`.
+    return quote(unquote_to_bytes(_raw(text.replace("+", " "))), safe="-_.~")
 
 
 def _signature(key: bytes, amz_date: str, scope: str, canonical: str) -> str:

@@ -190,6 +190,8 @@ class IamDoor:
         for check in checks:
             request = _request(bound.caller, check, keys, own)
             decision = self._decide(bound.caller, check, request)
+            if not decision.allowed and check.shown:
+                return replace(decision, message=decision.message.replace(check.resource, check.shown))
             if not decision.allowed:
                 encoded = self.messages.encode(principal, bound.caller, check, request, decision)
                 return replace(decision, encoded=encoded)

@@ -114,12 +114,13 @@ class Doorkeeper:
         keys = {**keys, **conditions.of_key(found, at.alias)}
         key = found.key
         if key.account != scope.account and not ask.abroad:
-            return Check(f"kms:{ask.action}", key.arn, keys)
+            return Check(f"kms:{ask.action}", key.arn, keys, shown=_unknown(scope, ask.given, at))
         if ask.granted is not None:
             granted = ask.granted(found.grants)
         else:
             granted = grants.allows(found.grants, scope.principal, ask.action, ask.context, scope.source_arn)
-        return Check(f"kms:{ask.action}", key.arn, keys, key.policy, granted=granted)
+        shown = _unknown(scope, ask.given, at) if key.account != scope.account else ""
+        return Check(f"kms:{ask.action}", key.arn, keys, key.policy, granted=granted, shown=shown)
 
     def _look(self, at: Reference, scope: Scope) -> Found | None:
         if at.region != scope.region:
