@@ -104,7 +104,7 @@ audit = sa.Table(
     sa.Index("ix_audit_username", "account", "region", "username", "time", "event_id"),
     sa.Index(
         "ix_audit_writes",
-        *("account", "region", "time", "event_id"),
+        *("account", "region", "read_only", "time", "event_id"),
         sqlite_where=sa.text("read_only = 0"),
         postgresql_where=sa.text("read_only = 0"),
     ),

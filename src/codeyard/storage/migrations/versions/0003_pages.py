@@ -1,4 +1,4 @@
-"""pages."""
+"""Indexes that LookupEvents and DescribeLogStreams page by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def upgrade() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index(
             "ix_audit_writes",
-            ["account", "region", "time", "event_id"],
+            ["account", "region", "read_only", "time", "event_id"],
             unique=False,
             sqlite_where=sa.text("read_only = 0"),
             postgresql_where=sa.text("read_only = 0"),
