@@ -28,7 +28,7 @@ TEAMS = ("red", "green", "blue")
 
 
 def documents() -> Iterator[dict[str, Any]]:
-    """The statements: five for each of ten services, with wildcards, variables and every kind of condition; every tenth denies."""
+    """The statements: five for each of ten services, with wildcards, variables and conditions; a tenth denies."""
     services = ("codecommit", "codebuild", "codepipeline", "s3", "kms", "logs", "sns", "ssm", "events", "sts")
     for number in range(STATEMENTS):
         service, team = services[number // 5], TEAMS[number % 3]
