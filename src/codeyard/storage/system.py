@@ -102,6 +102,12 @@ audit = sa.Table(
     sa.Index("ix_audit_name", "account", "region", "event_name", "time", "event_id"),
     sa.Index("ix_audit_source", "account", "region", "event_source", "time", "event_id"),
     sa.Index("ix_audit_username", "account", "region", "username", "time", "event_id"),
+    sa.Index(
+        "ix_audit_writes",
+        *("account", "region", "read_only", "time", "event_id"),
+        sqlite_where=sa.text("read_only = 0"),
+        postgresql_where=sa.text("read_only = 0"),
+    ),
     sa.Index("ix_audit_access_key", "account", "region", "access_key_id", "time", "event_id"),
 )
 

@@ -61,6 +61,16 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """Which streams are listed in which order, from behind which (last event, name); `last` is 0 by name."""
+
+    prefix: str
+    by_time: bool
+    down: bool
+    after: tuple[int, str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One event where it stands: its batch, and its place there."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from codeyard.platform.cloudwatch_logs.model import Group, Stream
+from codeyard.platform.cloudwatch_logs.model import Group, Listing, Stream
 from codeyard.storage import Key, dumps, loads, schema
 
 groups = sa.Table(
@@ -35,6 +35,7 @@ streams = sa.Table(
     sa.Column("ingested", sa.BigInteger, nullable=False),
     sa.Column("next_batch", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("group_id", "name"),
+    sa.Index("ix_logs_streams_last", "group_id", "last", "name"),
 )
 batches = sa.Table(
     "logs_batches",
@@ -58,6 +59,8 @@ resource_policies = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
     sa.Column("updated", sa.BigInteger, nullable=False),
 )
+_CHUNK = 100  # groups that are looked at at once where not all are wanted
+_LAST, _LONGEST = "\U0010ffff", 512  # no name has more characters
 _G, _S, _B, _P = groups.c, streams.c, batches.c, resource_policies.c
 
 
@@ -81,10 +84,19 @@ def group_by_id(tx: Any, group_id: str) -> Group | None:
     return None if row is None else _group(row)
 
 
-def groups_of(tx: Any, account: str, region: str, after: str) -> list[Group]:
-    """The groups in order of name after one."""
-    query = sa.select(groups).where(_G.account == account, _G.region == region, _G.name > after).order_by(_G.name)
-    return [_group(row) for row in tx.all(query)]
+def groups_from(tx: Any, account: str, region: str, after: str, prefix: str, names: Sequence[str]) -> Iterator[Group]:
+    """The groups under a prefix in order of name, from behind one; of `names` only, where some are given."""
+    query = sa.select(groups).where(_G.account == account, _G.region == region, *_under(_G.name, prefix))
+    if names:
+        query = query.where(_G.name.in_(names))
+    while rows := tx.all(query.where(_G.name > after).order_by(_G.name).limit(_CHUNK)):
+        yield from map(_group, rows)
+        after = rows[-1].name
+
+
+def _under(column: Any, prefix: str) -> list[sa.ColumnElement[bool]]:
+    """Bounds that an index can use."""
+    return [column >= prefix, column <= prefix + _LAST * _LONGEST] if prefix else []
 
 
 def add_group(tx: Any, one: Group) -> None:
@@ -134,6 +146,19 @@ def stream(tx: Any, group_id: str, name: str) -> Stream | None:
 def streams_of(tx: Any, group_id: str) -> list[Stream]:
     """The streams of a group in order of name."""
     return [_stream(row) for row in tx.all(sa.select(streams).where(_S.group_id == group_id).order_by(_S.name))]
+
+
+def streams_page(tx: Any, group_id: str, listing: Listing, limit: int) -> list[Stream]:
+    """At most so many streams of a group, in the order that was asked for."""
+    query = sa.select(streams).where(_S.group_id == group_id, *_under(_S.name, listing.prefix))
+    columns = (_S.last, _S.name) if listing.by_time else (_S.name,)
+    if listing.after is not None:
+        last, name = listing.after
+        place = sa.tuple_(*columns)
+        behind = sa.tuple_(*map(sa.literal, (last, name) if listing.by_time else (name,)))
+        query = query.where(place < behind if listing.down else place > behind)
+    order = [one.desc() if listing.down else one.asc() for one in columns]
+    return [_stream(row) for row in tx.all(query.order_by(*order).limit(limit))]
 
 
 def add_stream(tx: Any, one: Stream) -> None:

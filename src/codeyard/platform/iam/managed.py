@@ -6,10 +6,13 @@ Codeyard, rather than existing with made-up content.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from codeyard.platform.iam.managed_more import MORE
 from codeyard.platform.iam.model import ManagedPolicy, arn
 from codeyard.storage import dumps
 
@@ -143,8 +146,11 @@ _TABLE: Mapping[str, tuple[str, list[Statement]]] = MappingProxyType(
                         "iam:DeleteServiceLinkedRole",
                         "iam:ListRoles",
                         "organizations:DescribeOrganization",
+                        "organizations:DescribeEffectivePolicy",
                         "account:ListRegions",
                         "account:GetAccountInformation",
+                        "account:GetGovCloudAccountInformation",
+                        "account:GetPrimaryEmail",
                     ]
                 ),
             ],
@@ -333,10 +339,11 @@ class AwsManaged:
     """AWS's managed policies by ARN."""
 
     def __init__(self) -> None:
-        made = [self._policy(name, path) for name, (path, _) in sorted(_TABLE.items())]
+        table = {**_TABLE, **{name: (path, list(told)) for name, (path, _, told) in MORE.items()}}
+        made = [self._policy(name, path) for name, (path, _) in sorted(table.items())]
         self.policies: Mapping[str, ManagedPolicy] = {policy.arn: policy for policy in made}
         self._documents = {
-            policy.arn: dumps({"Version": "2012-10-17", "Statement": _TABLE[policy.name][1]}) for policy in made
+            policy.arn: dumps({"Version": "2012-10-17", "Statement": table[policy.name][1]}) for policy in made
         }
 
     def document(self, policy_arn: str) -> str | None:
@@ -345,6 +352,5 @@ class AwsManaged:
 
     @staticmethod
     def _policy(name: str, path: str) -> ManagedPolicy:
-        letters = "".join(char for char in name.upper() if char.isalnum() and char not in "0189")
-        unique = "ANPA" + (letters * 3)[:17]
+        unique = "ANPA" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()[:17]
         return ManagedPolicy(unique, "aws", name, path, arn("policy", "aws", path, name), "", 1, _MADE, _MADE)

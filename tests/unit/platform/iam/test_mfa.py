@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from codeyard.contract import AwsError, Principal
 from codeyard.platform.iam import totp
 from codeyard.platform.iam.store.devices import devices
+from tests.support import qrcodes
 from tests.unit.platform.iam.bench import ACCOUNT, Bench, allow, deny
 
 OBJECT = "arn:aws:s3:::b/k"
@@ -39,6 +40,16 @@ def test_a_code_counts_a_step_early_or_late_and_not_twice() -> None:
         assert (found == 1000 + off) is right
     assert totp.matching(SEED, totp.code_at(SEED, 1000), now, drift=0, after=1000) is None
     assert totp.matching(SEED, totp.code_at(SEED, 1003), now, drift=3, after=-1) == 1003
+
+
+def test_the_picture_of_a_new_device_holds_its_seed_and_the_accounts_name(bench: Bench) -> None:
+    for alias, name, label in (("", "phone", ACCOUNT), ("yard", "ann+1", "yard")):
+        if alias:
+            bench.call("CreateAccountAlias", {"AccountAlias": alias})
+        made = bench.call("CreateVirtualMFADevice", {"VirtualMFADeviceName": name})["VirtualMFADevice"]
+        seed = made["Base32StringSeed"].decode()
+        text = f"otpauth://totp/{name.replace('+', '%2B')}@{label}?secret={seed}"
+        assert qrcodes.text_of(made["QRCodePNG"]) == text
 
 
 class Authenticator:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from codeyard.contract import ANONYMOUS, AwsError, Principal
 from tests.support.issuer import Issuer
@@ -13,6 +16,10 @@ from tests.unit.platform.iam.bench import ACCOUNT, Bench, allow
 
 OBJECT = "arn:aws:s3:::b/k"
 AUDIENCE = "sts.amazonaws.com"
+
+
+def _encoded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
 class Federation:
@@ -119,6 +126,12 @@ def test_a_token_that_another_key_signed_or_that_was_changed_is_invalid(federati
     other = federation.token(sub="repo:theirs").split(".")[1]
     assert federation.refused(role, f"{head}.{other}.{signature}").code == "InvalidIdentityTokenException"
     assert federation.refused(role, "no token at all").code == "InvalidIdentityTokenException"
+    public = federation.issuer.keys["rsa"][0].public_key()
+    shared = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    head = _encoded(b'{"alg":"HS256","kid":"rsa"}')
+    signed = f"{head}.{body}"
+    by_public_key = _encoded(hmac.digest(shared, signed.encode(), "sha256"))
+    assert federation.refused(role, f"{signed}.{by_public_key}").code == "InvalidIdentityTokenException"
     unsigned = "eyJhbGciOiJub25lIiwia2lkIjoicnNhIn0"
     assert federation.refused(role, f"{unsigned}.{body}.").code == "InvalidIdentityTokenException"
 

@@ -29,7 +29,8 @@ def look_up(tx: Any, asked: Question) -> list[Any]:
 def _of_call(asked: Question) -> sa.Select[Any]:
     query = sa.select(*_SHOWN).where(*_place(audit, asked))
     if asked.attribute == "ReadOnly":
-        return query.where(audit.c.read_only == (1 if asked.value == "true" else 0))
+        # As text: the index of what was no read serves a query that says so itself, and reads are most of a trail.
+        return query.where(sa.text("audit.read_only = 1" if asked.value == "true" else "audit.read_only = 0"))
     return query.where(_COLUMNS[asked.attribute] == asked.value) if asked.attribute else query
 
 

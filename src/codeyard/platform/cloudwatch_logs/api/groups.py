@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, not_implemented
@@ -60,8 +61,9 @@ class Groups(Base):
         limit = req.get("limit") or 50
 
         def read(tx: Any) -> tuple[list[Group], dict[str, int]]:
-            found = store.groups_of(tx, ctx.account, ctx.region, place[0] if place else "")
-            kept = [one for one in found if _is_wanted(one, req, wanted)][: limit + 1]
+            after = place[0] if place else ""
+            found = store.groups_from(tx, ctx.account, ctx.region, after, prefix or "", wanted)
+            kept = list(islice((one for one in found if _is_wanted(one, req)), limit + 1))
             return kept, store.stored_bytes(tx, [one.id for one in kept])
 
         found, sizes = self._kit.db.read(read)
@@ -141,14 +143,9 @@ def _by_arn(ctx: Context, req: Params) -> Params:
     return {"logGroupName": arn.removeprefix(start).removesuffix(":*")}
 
 
-def _is_wanted(one: Group, req: Params, names: list[str]) -> bool:
+def _is_wanted(one: Group, req: Params) -> bool:
     part = req.get("logGroupNamePattern")
-    return (
-        one.name.startswith(req.get("logGroupNamePrefix") or "")
-        and (not part or part.lower() in one.name.lower())
-        and (not names or one.name in names)
-        and req.get("logGroupClass") in (None, one.group_class)
-    )
+    return (not part or part.lower() in one.name.lower()) and req.get("logGroupClass") in (None, one.group_class)
 
 
 def _shown(one: Group, size: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from codeyard.formats import page_tokens
 from codeyard.platform.cloudwatch_logs import model, store
 from codeyard.platform.cloudwatch_logs.api.base import Base
 from codeyard.platform.cloudwatch_logs.errors import invalid
-from codeyard.platform.cloudwatch_logs.model import Group, Stream
+from codeyard.platform.cloudwatch_logs.model import Group, Listing, Stream
 
 
 class Streams(Base):
@@ -46,22 +46,18 @@ class Streams(Base):
         asked = ("streams", model.group_name(req, ctx.account, ctx.region), prefix, by_time, down)
         place = self._place(req, (int, str), *asked)
 
+        listing = Listing(prefix or "", by_time, down, None if place is None else (place[0], place[1]))
+        limit = req.get("limit") or 50
+
         def read(tx: Any) -> tuple[Group, list[Stream]]:
             group = self._group(ctx, tx, req)
-            return group, store.streams_of(tx, group.id)
+            return group, store.streams_page(tx, group.id, listing, limit + 1)
 
         group, found = self._kit.db.read(read)
-
-        def key(one: Stream) -> tuple[int, str]:
-            return (one.last if by_time else 0, one.name)
-
-        wanted = sorted((one for one in found if one.name.startswith(prefix or "")), key=key, reverse=down)
-        if place is not None:
-            wanted = [one for one in wanted if (key(one) < place if down else key(one) > place)]
-        limit = req.get("limit") or 50
-        answer: dict[str, Any] = {"logStreams": [_shown(group, one) for one in wanted[:limit]]}
-        if len(wanted) > limit:
-            answer["nextToken"] = page_tokens.encode(key(wanted[limit - 1]), *asked)
+        answer: dict[str, Any] = {"logStreams": [_shown(group, one) for one in found[:limit]]}
+        if len(found) > limit:
+            last = found[limit - 1]
+            answer["nextToken"] = page_tokens.encode((last.last if by_time else 0, last.name), *asked)
         return answer
 
 

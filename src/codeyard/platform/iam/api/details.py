@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import sqlalchemy as sa
+
 from codeyard.contract import Context, Params
 from codeyard.formats.moments import whole_second
 from codeyard.platform.iam import model
-from codeyard.platform.iam.api.base import Answer, Room, boundary_answer, encoded, profile_answer, sliced, tag_list
+from codeyard.platform.iam.api.base import (
+    Answer,
+    Room,
+    after,
+    boundary_answer,
+    encoded,
+    marker_of,
+    profile_answer,
+    tag_list,
+)
 from codeyard.platform.iam.api.policies import policy_answer, version_answer, versions_of
 from codeyard.platform.iam.model import Group, ManagedPolicy, Role, User
 from codeyard.platform.iam.store import entities
 from codeyard.platform.iam.store import policies as store
-from codeyard.platform.iam.store.tables import groups, policies, roles
-from codeyard.storage import Tx
+from codeyard.platform.iam.store.tables import groups, policies, roles, users
+from codeyard.storage import Row, Tx
 
 _MEMBERS = {"User": "UserDetailList", "Group": "GroupDetailList", "Role": "RoleDetailList"}
+_ORDER = ("User", "Group", "Role", "LocalManagedPolicy", "AWSManagedPolicy")
 Thing = User | Group | Role | ManagedPolicy
 Usage = dict[str, tuple[int, int]]
+_TABLES: Mapping[str, tuple[sa.Table, Callable[[Row], Thing]]] = MappingProxyType(
+    {
+        "User": (users, entities.user_of),
+        "Group": (groups, entities.group_of),
+        "Role": (roles, entities.role_of),
+        "LocalManagedPolicy": (policies, store.policy_of),
+    }
+)
 
 
 class AccountDetails(Room):
@@ -26,27 +49,37 @@ class AccountDetails(Room):
         wanted = req.get("Filter") or ()
 
         def get(tx: Tx) -> Answer:
-            usage = store.usage(tx, ctx.account)
-            found = [one for one in self._everything(tx, ctx, usage) if not wanted or one[0] in wanted]
-            shown, more = sliced(req, found, lambda one: one[1])
+            most = int(req.get("MaxItems") or 100)
+            found = self._from(tx, ctx, wanted, after(req), most + 1)
+            told = [one.arn for _, _, one in found if isinstance(one, ManagedPolicy)]
+            usage = store.usage(tx, ctx.account, told) if told else {}
             answer: Answer = {member: [] for member in (*_MEMBERS.values(), "Policies")}
-            for kind, _, thing in shown:
+            for kind, _, thing in found[:most]:
                 answer[_MEMBERS.get(kind, "Policies")].append(self._told(tx, thing, usage))
-            return {**answer, **more}
+            if len(found) <= most:
+                return answer | {"IsTruncated": False}
+            return answer | {"IsTruncated": True, "Marker": marker_of(found[most - 1][1])}
 
         return self._read(get)
 
-    def _everything(self, tx: Tx, ctx: Context, usage: Usage) -> list[tuple[str, str, Thing]]:
-        """(kind, place in the list, thing)."""
-        found: list[tuple[str, str, Thing]] = [
-            ("User", f"1{one.name.lower()}", one) for one in entities.users_of(tx, ctx.account)
-        ]
-        for kind, place, table, made in (("Group", 2, groups, entities.group_of), ("Role", 3, roles, entities.role_of)):
-            rows = tx.all(table.select().where(table.c.account == ctx.account))
-            found += [(kind, f"{place}{row.key}", made(row)) for row in rows]
-        rows = tx.all(policies.select().where(policies.c.account == ctx.account))
-        found += [("LocalManagedPolicy", f"4{row.arn}", store.policy_of(row)) for row in rows]
-        return found + [("AWSManagedPolicy", f"5{arn}", one) for arn, one in self.aws.policies.items() if arn in usage]
+    def _from(
+        self, tx: Tx, ctx: Context, wanted: Sequence[str], behind: str, limit: int
+    ) -> list[tuple[str, str, Thing]]:
+        """(kind, place in the list, thing), at most so many: no more rows are read than are told."""
+        found: list[tuple[str, str, Thing]] = []
+        for number, kind in enumerate(_ORDER, 1):
+            left, place = limit - len(found), str(number)
+            if left and place >= behind[:1] and (not wanted or kind in wanted):
+                start = behind[1:] if place == behind[:1] else ""
+                found += [(kind, place + key, one) for key, one in self._of_kind(tx, ctx, kind, start, left)]
+        return found
+
+    def _of_kind(self, tx: Tx, ctx: Context, kind: str, start: str, limit: int) -> Sequence[tuple[str, Thing]]:
+        if kind not in _TABLES:
+            in_use = store.usage(tx, ctx.account, list(self.aws.policies))
+            return [(arn, self.aws.policies[arn]) for arn in sorted(in_use) if arn > start][:limit]
+        table, made = _TABLES[kind]
+        return [(row.key, made(row)) for row in entities.page(tx, table, ctx.account, "", start, limit - 1)]
 
     def _told(self, tx: Tx, thing: Thing, usage: Usage) -> Answer:
         if isinstance(thing, ManagedPolicy):

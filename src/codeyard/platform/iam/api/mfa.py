@@ -6,7 +6,7 @@ import base64
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import whole_second
-from codeyard.platform.iam import errors, model, totp
+from codeyard.platform.iam import errors, model, qr, totp
 from codeyard.platform.iam.api.base import (
     Answer,
     Room,
@@ -29,7 +29,10 @@ class MfaDevices(Room):
     """Operations on virtual MFA devices."""
 
     def create_virtual_mfa_device(self, ctx: Context, req: Params) -> Answer:
-        """Make a device; the only time that its seed is told. An authenticator takes the seed as text."""
+        """Make a device; the only time that its seed is told, as text and as a picture for an authenticator app.
+
+        The account's name in the picture is its alias, or its number where it has none.
+        """
         serial = model.arn("mfa", ctx.account, req.get("Path") or "/", req["VirtualMFADeviceName"])
         tags = model.merged_tags((), model.request_tags(req.get("Tags") or ()))
         seed = self.kit.ids.bytes(_SEED_BYTES)
@@ -41,7 +44,7 @@ class MfaDevices(Room):
             if len(devices.of_account(tx, ctx.account)) >= model.USERS:
                 raise errors.limit("MFADevices", model.USERS)
             devices.add(tx, Device(serial, ctx.account, sealed, ctx.now, "", 0, 0, -1, tags))
-            found: Answer = {"SerialNumber": serial, "Base32StringSeed": base64.b32encode(seed)}
+            found = {"SerialNumber": serial, **_told(req, entities.account_alias(tx, ctx.account) or ctx.account, seed)}
             return {"VirtualMFADevice": found | ({"Tags": tag_list(tags)} if tags else {})}
 
         return ctx.write(make)
@@ -144,6 +147,12 @@ class MfaDevices(Room):
         if step is None:
             raise AwsError("InvalidAuthenticationCodeException", "Authentication code for device is not valid.")
         return step
+
+
+def _told(req: Params, account: str, seed: bytes) -> Answer:
+    text = base64.b32encode(seed)
+    uri = qr.otpauth(req["VirtualMFADeviceName"], account, text.decode("ascii"))
+    return {"Base32StringSeed": text, "QRCodePNG": qr.picture(uri)}
 
 
 def find_device(tx: Tx, ctx: Context, serial: str) -> Device:

@@ -63,7 +63,14 @@ def _rule(statement: Statement, variables: bool, source: str) -> Rule:
 def _together(conditions: tuple[Holds, ...]) -> Holds | None:
     if len(conditions) < 2:
         return conditions[0] if conditions else None
-    return lambda request: all(holds(request) for holds in conditions)
+
+    def together(request: Request) -> bool:
+        for holds in conditions:  # noqa: SIM110 (a generator costs as much as a condition)
+            if not holds(request):
+                return False
+        return True
+
+    return together
 
 
 def _is_fixed(statement: Statement, variables: bool) -> bool:
@@ -132,7 +139,10 @@ def _resource_test(exact: frozenset[str], prefixes: tuple[str, ...], tests: tupl
         resource = request.resource
         if resource in exact or resource.startswith(prefixes):
             return True
-        return any(test(resource, request) for test in tests)
+        for test in tests:  # noqa: SIM110 (a generator costs as much as the test itself)
+            if test(resource, request):
+                return True
+        return False
 
     return holds
 
@@ -164,8 +174,13 @@ class PolicySet:
         place = request.action, request.resource
         found = self._by_resource.get(place)
         if found is None:
-            chosen = [rule for rule in self.about(request.action) if _may_match(rule, request)]
-            found = tuple(r for r in chosen if r.deny), tuple(r for r in chosen if not r.deny)
+            denying: list[Rule] = []
+            allowing: list[Rule] = []
+            for rule in self.about(request.action):
+                # A fixed resource part is decided for good; one with variables depends on the caller.
+                if rule.resource is None or not rule.fixed or rule.resource(request):
+                    (denying if rule.deny else allowing).append(rule)
+            found = tuple(denying), tuple(allowing)
             if len(self._by_resource) >= _KEPT:
                 self._by_resource.clear()
             self._by_resource[place] = found
@@ -198,11 +213,6 @@ class PolicySet:
         """Every rule that speaks for or against, for simulations."""
         denying, allowing = self.candidates(request)
         return [rule for rule in (*denying, *allowing) if rule.matches(request)]
-
-
-def _may_match(rule: Rule, request: Request) -> bool:
-    """A fixed resource part is decided for good; one with variables depends on the caller."""
-    return rule.resource is None or not rule.fixed or rule.resource(request)
 
 
 def _holds(rule: Rule, request: Request) -> bool:

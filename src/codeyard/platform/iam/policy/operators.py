@@ -10,12 +10,14 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from codeyard.platform.iam.policy.patterns import Test, glob, plain_text
 from codeyard.platform.iam.policy.request import Request
 
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*")
 Make = Callable[[str, bool], Test]
 
 
@@ -74,17 +76,27 @@ def _address(text: str, variables: bool) -> Test:
     except ValueError:
         return _never
 
+    version, mask, start = network.version, int(network.netmask), int(network.network_address)
+
     def test(value: str, request: Request) -> bool:
-        try:
-            return ipaddress.ip_address(value) in network
-        except ValueError:
-            return False
+        found = _parsed(value)
+        return found is not None and found[0] == version and found[1] & mask == start
 
     return test
 
 
+@lru_cache(maxsize=256)
+def _parsed(address: str) -> tuple[int, int] | None:
+    """(version, number) of an address, kept: a request's is held against many networks."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return found.version, int(found)
+
+
 def _number(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", text) else None
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _moment(text: str) -> float | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import takewhile
 
 from codeyard.platform.iam.policy.request import Request
 
@@ -91,9 +92,9 @@ def glob(text: str, *, variables: bool, arn: bool = False) -> Test:
     parts = tokens(text, variables=variables)
     arn = arn and parts.count(Wild.COLON) >= 5
     if not any(isinstance(part, Variable) for part in parts):
-        match = re.compile(_regex(parts, arn), re.DOTALL).fullmatch
+        match = re.compile(_regex(parts, arn) % (), re.DOTALL).fullmatch
         return lambda value, request: match(value) is not None
-    return lambda value, request: _match_filled(parts, arn, value, request)
+    return _filled_test(parts, arn)
 
 
 def completed(text: str) -> str:
@@ -102,19 +103,33 @@ def completed(text: str) -> str:
     return text + ":*" * missing if text.startswith("arn:") and missing > 0 else text
 
 
-def _match_filled(parts: Sequence[Token], arn: bool, value: str, request: Request) -> bool:
-    filled: list[Token] = []
-    for part in parts:
-        token = part.resolve(request) if isinstance(part, Variable) else part
-        if token is None:
+def _filled_test(parts: Sequence[Token], arn: bool) -> Test:
+    """A test whose variables are filled in at each request; what does not begin alike is told apart before that."""
+    start = "".join(_text(part) for part in takewhile(_is_literal, parts))
+    variables = [part for part in parts if isinstance(part, Variable)]
+    template = _regex(parts, arn)
+
+    def test(value: str, request: Request) -> bool:
+        if not value.startswith(start):
             return False
-        filled.append(token)
-    return _compiled(_regex(filled, arn)).fullmatch(value) is not None
+        filled = [variable.resolve(request) for variable in variables]
+        return None not in filled and _filled(template, *filled)(value) is not None
+
+    return test
+
+
+def _is_literal(part: Token) -> bool:
+    return isinstance(part, str) or part is Wild.COLON
+
+
+def _text(part: Token) -> str:
+    return part.value if isinstance(part, Wild) else str(part)
 
 
 @lru_cache(maxsize=1024)
-def _compiled(regex: str) -> re.Pattern[str]:
-    return re.compile(regex, re.DOTALL)
+def _filled(template: str, *values: str | None) -> Callable[[str], re.Match[str] | None]:
+    """The match of a template with these values in it, each literally."""
+    return re.compile(template % tuple(re.escape(value or "") for value in values), re.DOTALL).fullmatch
 
 
 def simple(text: str, *, variables: bool) -> tuple[str, bool] | None:
@@ -125,10 +140,11 @@ def simple(text: str, *, variables: bool) -> tuple[str, bool] | None:
     body = parts[:-1] if prefix else parts
     if any(part in (Wild.STAR, Wild.ONE) or isinstance(part, Variable) for part in body):
         return None
-    return "".join(part.value if isinstance(part, Wild) else str(part) for part in body), prefix
+    return "".join(map(_text, body)), prefix
 
 
 def _regex(parts: Sequence[Token], arn: bool) -> str:
+    """The regular expression as a template: `%s` for each variable, `%%` for a percent sign."""
     segments: list[list[Token]] = [[]]
     for part in parts:
         if arn and part is Wild.COLON and len(segments) < 6:
@@ -147,8 +163,10 @@ def _segment(parts: Sequence[Token], any_char: str) -> str:
             chunks.append("")
         elif part is Wild.ONE:
             chunks[-1] += any_char
+        elif isinstance(part, Variable):
+            chunks[-1] += "%s"
         else:
-            chunks[-1] += re.escape(part.value if isinstance(part, Wild) else str(part))
+            chunks[-1] += re.escape(_text(part)).replace("%", "%%")
     first, *rest = chunks
     if not rest:
         return first

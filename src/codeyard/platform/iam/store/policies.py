@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -117,19 +117,25 @@ def attached(tx: Tx, owners: Iterable[str]) -> list[tuple[str, str]]:
     return [(row.owner, row.arn) for row in tx.all(query)]
 
 
-def usage(tx: Tx, account: str) -> dict[str, tuple[int, int]]:
-    """(attachments, uses as a boundary) by policy ARN, counted in one account."""
+def usage(tx: Tx, account: str, arns: Sequence[str] | None = None) -> dict[str, tuple[int, int]]:
+    """(attachments, uses as a boundary) by policy ARN, counted in one account; of some policies or of all in use."""
     attached_to: dict[str, int] = {}
     bounding: dict[str, int] = {}
     for table in (users, groups, roles):
         query = sa.select(attachments.c.arn, sa.func.count().label("n")).join(table, table.c.id == attachments.c.owner)
-        for row in tx.all(query.where(table.c.account == account).group_by(attachments.c.arn)):
+        query = query.where(table.c.account == account, *_among(attachments.c.arn, arns))
+        for row in tx.all(query.group_by(attachments.c.arn)):
             attached_to[row.arn] = attached_to.get(row.arn, 0) + int(row.n)
     for table in (users, roles):
-        query = sa.select(table.c.boundary, sa.func.count().label("n")).where(table.c.account == account)
-        for row in tx.all(query.where(table.c.boundary != "").group_by(table.c.boundary)):
+        bound = table.c.boundary
+        query = sa.select(bound, sa.func.count().label("n")).where(table.c.account == account, *_among(bound, arns))
+        for row in tx.all(query.where(bound != "").group_by(bound)):
             bounding[row.boundary] = bounding.get(row.boundary, 0) + int(row.n)
     return {arn: (attached_to.get(arn, 0), bounding.get(arn, 0)) for arn in {*attached_to, *bounding}}
+
+
+def _among(column: sa.Column[str], values: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
+    return [] if values is None else [column.in_(values)]
 
 
 def entities_with(tx: Tx, table: sa.Table, account: str, arn: str, *, boundary: bool) -> list[Row]:
