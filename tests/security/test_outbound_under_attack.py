@@ -1,4 +1,4 @@
-"""Whoever names a URL that the server is to call reaches the open internet by it, in bounded time, and nothing inside."""
+"""Whoever names a URL that the server is to call reaches the open internet by it, soon, and nothing inside."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _leaf(name: str, alternatives: Sequence[Any]) -> Test:
 
 
 def _flat(values: list[Any]) -> list[Any]:
-    """The values, those of lists in lists among them; without recursion, since an event may nest deeper than calls may."""
+    """The values, those of lists in lists among them; without recursion: events may nest deeper than calls may."""
     found: list[Any] = []
     left = values[::-1]
     while left:

@@ -23,7 +23,7 @@ def machine(pattern: str) -> Callable[[str], bool]:
 
 @dataclass(slots=True)
 class _Machine:
-    """State n is before the nth place. `_FOLDERS` takes two places: between names, and within one that it passes over."""
+    """State n is before the nth place. `_FOLDERS` takes two: between names, and within one that it passes over."""
 
     end: int = 0
     within: int = 0  # places that stay on any character but a slash

@@ -17,7 +17,7 @@ _MOST_WAYS = 1000
 
 @functools.lru_cache(maxsize=1024)
 def compiled(pattern: str) -> Callable[[str], bool]:
-    """The test of a whole path; a leading `./` and repeated slashes do not count. Linear in the path, whatever it is."""
+    """The test of a whole path, linear in it; a leading `./` and repeated slashes do not count."""
     if len(pattern) > _LONGEST or JOINT in pattern:
         raise ValueError("the pattern is too long, or holds a NUL")
     text = re.sub(r"/+", "/", pattern)
@@ -85,7 +85,7 @@ def _ways(pattern: str) -> list[str]:
 
 
 def _braces(text: str) -> list[int] | None:
-    """Where the first closed brace, its own commas and its end stand; a brace in a class, or unclosed, is a character."""
+    """Where the first closed brace, its commas and its end stand; a brace in a class, or unclosed, is a character."""
     opened: list[list[int]] = []
     at = 0
     while at < len(text):

@@ -1,4 +1,4 @@
-"""YAML from strangers: aliases and merge keys may not make it more than it is, and a number is no longer than numbers are.
+"""YAML from strangers: aliases and merge keys make it no more than so much, and numbers are no longer than they are.
 
 PyYAML composes a file into a graph of nodes in which an alias is one more way to a node; whoever walks that graph (a
 merge key, `str()`) meets a node once for each way. So the ways are counted before anything is made of the nodes.

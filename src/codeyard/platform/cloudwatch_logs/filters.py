@@ -289,7 +289,7 @@ class SpaceDelimited:
 
 
 def _words(message: str) -> list[str]:
-    """A line split at spaces, brackets and quotes. A bracket that nothing closes is looked for once, not at each place."""
+    """A line split at spaces, brackets and quotes. A closing bracket that is not there is looked for once."""
     found, place = [], 0
     closed, quoted = message.rfind("]"), message.rfind('"')
     while (match := _BLANK.match(message, place)) is not None and (place := match.end()) < len(message):
