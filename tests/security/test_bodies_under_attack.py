@@ -7,7 +7,6 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Iterator
 
 import pytest
 
@@ -122,9 +121,9 @@ DOORS = {
 
 
 @pytest.fixture(scope="module")
-def site(module_yard: TestYard) -> Iterator[TestYard]:
+def site(module_yard: TestYard) -> TestYard:
     module_yard.client("s3").create_bucket(Bucket="bombs")
-    yield module_yard
+    return module_yard
 
 
 @pytest.mark.parametrize("door", DOORS)
