@@ -86,7 +86,8 @@ PUSHES = {
 }  # fmt: skip
 NAMES = [b"refs/heads/../../x", b"refs/heads/a\x1b[2J", b"refs/heads/a\nb", b"refs/heads/a\r", b"HEAD", b"../x",
          b"refs/heads/.git", b"refs/heads/a.lock", b"refs/heads/\xff", b"refs/heads/-x", b"refs/heads/a..b",
-         b"/etc/passwd", b"refs/heads//x", b"refs/heads/x.", b"refs/heads/@{x", b"refs/heads/" + b"a" * 5000]  # fmt: skip
+         b"/etc/passwd", b"refs/heads//x", b"refs/heads/x.", b"refs/heads/@{x",
+         b"refs/heads/" + b"a" * 5000]  # fmt: skip
 
 
 class Door:
