@@ -65,6 +65,12 @@ def _policy(service: str, operation: str, member: str, **more: Any) -> Send:
     return lambda yard, text: getattr(of(yard, service), operation)(**{member: text, **more})
 
 
+def letting_events_in(group: str) -> str:
+    """The policy by which rules write to a log group."""
+    to_write = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    return _statement(Principal={"Service": "events.amazonaws.com"}, Action=to_write, Resource=group)
+
+
 def _names(yard: TestYard) -> dict[str, str]:
     """What the doors need to be there."""
     found: dict[str, str] | None = getattr(yard, "_names", None)
@@ -78,13 +84,17 @@ def _names(yard: TestYard) -> dict[str, str]:
         of(yard, "s3").create_bucket(Bucket="kept")
         of(yard, "events").put_rule(Name="r", ScheduleExpression="rate(1 day)")
         of(yard, "logs").create_log_group(logGroupName="g")
+        of(yard, "logs").put_resource_policy(policyName="events", policyDocument=letting_events_in("*"))
     return found
+
+
+_EITHER = {"$or": [{"source": ["x"]}, {"detail": {"a": ["x"], "b": {"c": ["x"]}}}]}
 
 
 def _events(yard: TestYard, text: str) -> Any:
     """An event, over a rule that matches within it."""
     events = of(yard, "events")
-    events.put_rule(Name="all", EventPattern='{"detail":{"a":[{"exists":true}],"b":{"c":["x"]}}}')
+    events.put_rule(Name="all", EventPattern=json.dumps(_EITHER))
     events.put_targets(Rule="all", Targets=[{"Id": "1", "Arn": _group(yard)}])
     found = events.put_events(Entries=[{"Source": "x", "DetailType": "y", "Detail": text}])
     yard.settle()
@@ -154,7 +164,9 @@ DOORS: dict[str, Send] = {
     "message": _message,
     "message of parts": lambda y, t: of(y, "sns").publish(
         TopicArn=_names(y)["topic"], Message=t, MessageStructure="json"),
-    "logs policy": _policy("logs", "put_resource_policy", "policyDocument", policyName="p"),
+    "logs policy": lambda y, t: (
+        of(y, "logs").put_resource_policy(policyName="p", policyDocument=t),
+        of(y, "logs").delete_resource_policy(policyName="p")),
     "log filter": lambda y, t: of(y, "logs").test_metric_filter(filterPattern=t, logEventMessages=["x"]),
     "log event": lambda y, t: of(y, "logs").test_metric_filter(filterPattern="{ $.a[0][0] = 1 }", logEventMessages=[t]),
     "log line": lambda y, t: of(y, "logs").test_metric_filter(filterPattern="[a, b, ...]", logEventMessages=[t]),
@@ -203,6 +215,8 @@ def test_no_event_is_left_that_cannot_be_delivered(module_yard: TestYard) -> Non
     assert not all(taken)
     assert module_yard.yard.db.read(store.parked) == []
     assert module_yard.yard.db.read(lambda tx: tx.all(sa.select(store.deliveries))) == []
+    kept = of(module_yard, "logs").filter_log_events(logGroupName="g")["events"]
+    assert len(kept) >= sum(taken)
 
 
 PATTERNS = ["[a, b]", "[a, ..., b]", '"x"', "{ $.a = 1 }", "x", '?"x" -"y"']
