@@ -4,9 +4,11 @@ the checked address itself, so that neither a redirect nor a second DNS answer l
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ Resolve = Callable[[str, int], Sequence[str]]
 MAX_REDIRECTS = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# What the ipaddress module takes for global: 6to4's relays, documentation.
+_NOT_GLOBAL = (ipaddress.ip_network("192.88.99.0/24"), ipaddress.ip_network("3fff::/20"))
 
 
 class RefusedAddressError(Exception):
@@ -54,6 +58,10 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip.is_site_local:
+            return False
+    if any(ip in network for network in _NOT_GLOBAL):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified
 
 
@@ -77,10 +85,11 @@ class Outbound:
         max_bytes: int = 1_048_576,
         redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """Call a URL; follows a few redirects of reads, each checked anew."""
+        """Call a URL; follows a few redirects of reads, each checked anew. All of it ends within the timeout."""
+        ends = time.monotonic() + timeout
         for _ in range(redirects + 1):
             target = self._checked(url)
-            answer = self._once(method, target, dict(headers or {}), body, timeout, max_bytes)
+            answer = self._once(method, target, dict(headers or {}), body, ends, max_bytes)
             onward = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not onward or method not in ("GET", "HEAD"):
                 return answer
@@ -137,12 +146,15 @@ class Outbound:
         return addresses[0]
 
     def _once(
-        self, method: str, target: SplitResult, headers: dict[str, str], body: bytes, timeout: float, limit: int
+        self, method: str, target: SplitResult, headers: dict[str, str], body: bytes, ends: float, limit: int
     ) -> Response:
-        connection = self._connection(target, self._address(target), timeout)
+        connection = self._connection(target, self._address(target), max(ends - time.monotonic(), 0.001))
         path = (target.path or "/") + (f"?{target.query}" if target.query else "")
         headers.setdefault("Host", target.netloc)
+        bounded: _Bounded | None = None
         try:
+            connection.connect()
+            connection.sock = bounded = _Bounded(connection.sock, ends)
             connection.request(method, path, body=body or None, headers=headers)
             answer = connection.getresponse()
             found = answer.read(limit + 1)
@@ -150,6 +162,8 @@ class Outbound:
             raise OutboundError(f"the call failed: {type(problem).__name__}") from problem
         finally:
             connection.close()
+            if bounded is not None:
+                bounded.end()
         named = {name.lower(): value for name, value in answer.getheaders()}
         return Response(answer.status, named, found[:limit], len(found) <= limit)
 
@@ -169,6 +183,43 @@ def _shown(sock: Any) -> list[bytes]:
 
 def _port(target: SplitResult) -> int:
     return target.port or (443 if target.scheme == "https" else 80)
+
+
+class _Bounded(io.RawIOBase):
+    """A connected socket whose reads and writes all end by one moment: a peer that drips keeps nobody waiting."""
+
+    def __init__(self, sock: socket.socket, ends: float) -> None:
+        self._sock, self._ends = sock, ends
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """What http.client reads the answer from."""
+        return io.BufferedReader(_Bounded(self._sock, self._ends))
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, or wait for it."""
+        self._wait()
+        return self._sock.recv_into(buffer)
+
+    def sendall(self, data: Any) -> None:
+        """Send all of it."""
+        left = memoryview(data)
+        while left:
+            self._wait()
+            left = left[self._sock.send(left) :]
+
+    def end(self) -> None:
+        """Close the socket. `close` does not: http.client closes the connection before it has read an answer's body."""
+        self._sock.close()
+
+    def _wait(self) -> None:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call took too long")
+        self._sock.settimeout(left)
 
 
 class _Pinned(http.client.HTTPConnection):

@@ -7,15 +7,16 @@ import posixpath
 import shutil
 import stat
 import tarfile
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from codeyard.agent.client import CommandClient
 from codeyard.agent.config import Config
+from codeyard.formats.zips import BROKEN, Limits, opened
 
 _MEMBERS = 500_000
+_LIMITS = Limits(members=_MEMBERS, total=1 << 62)  # how much there is room for is the writer's to say
 _CHUNK = 1 << 20
 _MAX_EXTENDED = 1 << 20
 _EXTENDED = (
@@ -57,7 +58,7 @@ def unpack(archive: Path, kind: str, into: Path, config: Config) -> None:
             _untar(archive, kind, Writer(into, room))
         else:
             raise BundleError(f"Bundles of type {kind} are not known")
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except (tarfile.TarError, OSError, *BROKEN) as error:
         raise BundleError(f"The bundle cannot be unpacked: {error}") from error
     _lift(into)
 
@@ -127,7 +128,7 @@ class Writer:
 
 
 def _unzip(archive: Path, writer: Writer) -> None:
-    with zipfile.ZipFile(archive) as bundle:
+    with archive.open("rb") as file, opened(file, _LIMITS) as bundle:
         for member in bundle.infolist():
             mode = member.external_attr >> 16
             if member.is_dir():

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from codeyard.cli import logs
+
 
 @click.command()
 @click.option(
@@ -25,5 +27,5 @@ def command(config: Path, once: bool) -> None:
         load(config)
     except ConfigError as problem:
         raise click.ClickException(f"{problem}. `codeyard host add NAME` writes a new one") from None
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logs.begin(logging.INFO)
     run(config, once=once)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from codeyard.cli import logs
+
 
 @click.command()
 @click.option(
@@ -24,7 +26,7 @@ def command(config: Path, unsafe_local_builds: bool, pass_host_tooling: bool, on
     from codeyard.runner.main import run
 
     _check(config)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logs.begin(logging.INFO)
     flags = {"unsafe_local_builds": unsafe_local_builds, "pass_host_tooling": pass_host_tooling}
     run(config, flags=flags, once=once)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from codeyard.cli import logs
 from codeyard.cli.endpoint import ROOT_KEY
 
 _PORT = click.IntRange(0, 65535)
@@ -91,6 +93,7 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
         click.echo(f"Codeyard serves at {found['endpoint']} (TLS on the same port), console {found['console']}")
         click.echo(f'Next:  eval "$(codeyard env --data {data})"  and then any aws, boto3 or git command')
 
+    logs.begin(logging.WARNING)
     try:
         yard = Yard(Options(data=data.absolute(), tls_files=files, **options))
     except AlreadyOpenError:

@@ -60,6 +60,17 @@ class YardProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes, self._head_since = True, 0, self.loop.time()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of its head. Those behind a body are dropped: they were not there when the request was judged."""
+        if not self._in_head:
+            self._head_bytes += len(name) + len(value) + 4
+            if self._head_bytes > MAX_HEAD:
+                self.transport.close()
+            return
+        if name.lower() == b"host" and any(known == b"host" for known, _ in self.headers):
+            raise ValueError("a request for two hosts")
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Its head is there. Its body may be too: it is waited for as long as this piece of data lasts."""
         self._in_head = False

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from codeyard.formats.globs import starred
+from codeyard.formats.yamls import LARGEST, BoundedLoader
 
 DEFAULT_TIMEOUT_S = 3600
 FILE_EXISTS_BEHAVIORS = ("DISALLOW", "OVERWRITE", "RETAIN")
@@ -109,8 +110,10 @@ class AppSpec:
 
 def parse(text: str, *, os: str = "linux") -> AppSpec:
     """The file's facts for a host of that operating system; AppSpecError says why it cannot be deployed."""
+    if len(text) > LARGEST:
+        raise AppSpecError("The AppSpec file is larger than 1 MB")
     try:
-        tree = yaml.safe_load(text)
+        tree = yaml.load(text, Loader=BoundedLoader)
     except (yaml.YAMLError, ValueError) as error:
         raise AppSpecError(f"The AppSpec file is not valid YAML: {_first_line(error)}") from error
     except RecursionError as error:

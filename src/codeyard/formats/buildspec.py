@@ -12,12 +12,13 @@ from typing import Any
 
 import yaml
 
+from codeyard.formats.yamls import LARGEST, BoundedLoader
+
 PHASES = ("install", "pre_build", "build", "post_build")
 _TRUE = frozenset(("y", "yes", "true", "on"))
 _FALSE = frozenset(("n", "no", "false", "off"))
 _ON_FAILURE = re.compile(r"(ABORT|CONTINUE|RETRY)(?:-(\d{1,3}))?(?:-(.+))?", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LARGEST = 1 << 20
 
 
 class BuildSpecError(ValueError):
@@ -93,8 +94,10 @@ class BuildSpec:
         return self.version != "0.1"
 
 
-class _Texts(yaml.SafeLoader):
+class _Texts(BoundedLoader):
     """Loads every scalar as the text that stands in the file; an empty one as None."""
+
+    long_numbers = True
 
 
 def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
@@ -156,7 +159,7 @@ def on_failure(text: str) -> OnFailure:
         raise BuildSpecError("Invalid on-failure value: the retry count must be between 0 and 100")
     try:
         re.compile(pattern)
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         raise BuildSpecError(f"Invalid on-failure value: {pattern[:100]} is not a regular expression") from None
     return OnFailure("RETRY", tries, pattern)
 
@@ -170,7 +173,7 @@ def secret(text: str) -> Secret:
 
 
 def _load(text: str) -> dict[str, Any]:
-    if len(text) > _LARGEST:
+    if len(text) > LARGEST:
         raise BuildSpecError("the file is larger than 1 MB")
     try:
         documents = list(yaml.load_all(text, Loader=_Texts))

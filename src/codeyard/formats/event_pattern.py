@@ -134,10 +134,13 @@ def _leaf(name: str, alternatives: Sequence[Any]) -> Test:
 
 
 def _flat(values: list[Any]) -> list[Any]:
+    """The values, those of lists in lists among them; without recursion: events may nest deeper than calls may."""
     found: list[Any] = []
-    for value in values:
+    left = values[::-1]
+    while left:
+        value = left.pop()
         if type(value) is list:
-            found.extend(_flat(value))
+            left.extend(reversed(value))
         else:
             found.append(value)
     return found

@@ -1,6 +1,5 @@
-"""Glob patterns of buildspecs (`**/*`, `app/*.py`, `{a,b}`), compiled to one regular expression over slash paths.
-
-Texts in which `*` is the only wildcard (`starred`) need no expression and cannot backtrack.
+"""Glob patterns of buildspecs (`**/*`, `app/*.py`, `{a,b}`) over slash paths, and texts in which `*` is the only
+wildcard. Neither backtracks: patterns and paths are strangers'.
 """
 
 from __future__ import annotations
@@ -8,24 +7,29 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from itertools import pairwise
+
+from codeyard.formats.globmachine import JOINT, class_end, machine
 
 _LONGEST = 4096
+_MOST_WAYS = 1000
 
 
 @functools.lru_cache(maxsize=1024)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern as a regular expression to be fully matched; a leading `./` and repeated slashes do not count."""
-    if len(pattern) > _LONGEST:
-        raise ValueError("the pattern is too long")
+def compiled(pattern: str) -> Callable[[str], bool]:
+    """The test of a whole path, linear in it; a leading `./` and repeated slashes do not count."""
+    if len(pattern) > _LONGEST or JOINT in pattern:
+        raise ValueError("the pattern is too long, or holds a NUL")
     text = re.sub(r"/+", "/", pattern)
     while text.startswith("./"):
         text = text[2:]
-    return re.compile(_translate(text), re.DOTALL)
+    ways = [machine(way) for way in _ways(text)]
+    return ways[0] if len(ways) == 1 else lambda path: any(way(path) for way in ways)
 
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a relative slash path is meant by the pattern; `*` and `?` stay within one name, `**` does not."""
-    return compiled(pattern).fullmatch(path) is not None
+    return compiled(pattern)(path)
 
 
 def is_glob(text: str) -> bool:
@@ -63,50 +67,38 @@ def starred(pattern: str) -> Callable[[str], bool]:
     return match
 
 
-def _translate(pattern: str) -> str:
-    out: list[str] = []
-    at, depth = 0, 0
-    while at < len(pattern):
-        character = pattern[at]
-        if pattern.startswith("**", at):
-            at, piece = _stars(pattern, at)
-            out.append(piece)
+def _ways(pattern: str) -> list[str]:
+    """The patterns without braces that a pattern with braces stands for; ValueError where they are too many."""
+    done, left = [], [pattern]
+    while left:
+        text = left.pop()
+        cut = _braces(text)
+        if cut is None:
+            done.append(text)
             continue
-        if character == "[":
-            at, piece = _class(pattern, at)
-            out.append(piece)
+        first, *commas, last = cut
+        edges = [first, *commas, last]
+        left += [JOINT.join((text[:first], text[a + 1 : b], text[last + 1 :])) for a, b in pairwise(edges)]
+        if len(done) + len(left) > _MOST_WAYS or sum(map(len, left)) > _LONGEST * 16:
+            raise ValueError("the pattern has too many alternatives")
+    return done
+
+
+def _braces(text: str) -> list[int] | None:
+    """Where the first closed brace, its commas and its end stand; a brace in a class, or unclosed, is a character."""
+    opened: list[list[int]] = []
+    at = 0
+    while at < len(text):
+        character = text[at]
+        if character == "[" and (end := class_end(text, at)):
+            at = end
             continue
-        if character == "{" and "}" in pattern[at:]:
-            depth, piece = depth + 1, "(?:"
-        elif character == "}" and depth:
-            depth, piece = depth - 1, ")"
-        elif character == "," and depth:
-            piece = "|"
-        else:
-            piece = {"*": "[^/]*", "?": "[^/]"}.get(character, re.escape(character))
-        out.append(piece)
+        if character == "{":
+            opened.append([at])
+        elif character == "," and opened:
+            opened[-1].append(at)
+        elif character == "}" and opened:
+            found = opened.pop()
+            return [*found, at]  # the innermost comes first: what is around it is cut when its turn comes
         at += 1
-    return "".join(out) + ")" * depth
-
-
-def _stars(pattern: str, at: int) -> tuple[int, str]:
-    end = at
-    while end < len(pattern) and pattern[end] == "*":
-        end += 1
-    if pattern.startswith("/", end) and (at == 0 or pattern[at - 1] == "/"):
-        return end + 1, "(?:[^/]+/)*"
-    return end, ".*"
-
-
-def _class(pattern: str, at: int) -> tuple[int, str]:
-    end = pattern.find("]", at + 2)
-    if end < 0:
-        return at + 1, re.escape("[")
-    body = pattern[at + 1 : end]
-    negated = body[:1] in ("!", "^")
-    inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[1:] if negated else body)
-    try:
-        re.compile(f"[{inside}]")
-    except re.error:
-        return end + 1, re.escape(pattern[at : end + 1])
-    return end + 1, f"(?!/)[{'^' if negated else ''}{inside}]"
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,20 @@ from typing import IO
 _CHUNK = 1 << 20
 _LOCAL = 30  # bytes of a member's own header, before its name
 _ODD = 0x61  # flags of members that are encrypted or patches
+_CENTRAL = 46  # bytes of a member's entry in the directory, before its name
+_ENTRY = 512  # as many as an entry has at most on the average
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA's asks for as much memory as it says
+# What zipfile raises while it reads an archive that is broken.
+BROKEN = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    IndexError,
+    struct.error,
+    zlib.error,
+)
 # Puts a file with this path and fingerprint at this place, if it has it; else it is written from the archive.
 Place = Callable[[str, str, str], bool]
 
@@ -24,25 +39,62 @@ class BadZipError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much an archive may hold. `ratio` is checked on members over a megabyte."""
+    """How much an archive may hold. `ratio` is checked on members over a megabyte. No two members share their bytes."""
 
     members: int = 200_000
     total: int = 8 << 30
     ratio: int = 1000
 
 
-def members(archive: zipfile.ZipFile, limits: Limits) -> Iterator[tuple[zipfile.ZipInfo, str]]:
-    """Each member with its relative path; BadZipError for absolute names, `..`, doubles, bombs and odd types."""
-    infos = archive.infolist()
-    if len(infos) > limits.members:
-        raise BadZipError(f"the archive has more than {limits.members} members")
-    seen: set[str] = set()
+def opened(file: IO[bytes], limits: Limits) -> zipfile.ZipFile:
+    """The archive, its directory measured before it is read and each entry before it is unpacked; else BadZipError."""
+    try:
+        size = _measure(file, limits.members)
+        archive = zipfile.ZipFile(file)
+    except (*BROKEN, OSError) as error:
+        raise BadZipError(f"the archive cannot be read: {error}") from error
     total = 0
-    for info in infos:
-        path = _path(info.filename)
+    for info in archive.infolist():
         total += info.file_size
+        if info.compress_type not in _METHODS:
+            raise BadZipError(f"{info.filename!r} is packed by a method that is not read")
         if total > limits.total or info.file_size > max(info.compress_size, 1) * limits.ratio + _CHUNK:
             raise BadZipError("the archive holds more than it may")
+        if info.compress_size > size:
+            raise BadZipError(f"{info.filename!r} is larger than its archive")
+    if sum(info.compress_size for info in archive.infolist()) > size:
+        raise BadZipError("the archive's members overlap")
+    return archive
+
+
+def _measure(file: IO[bytes], most: int) -> int:
+    """The archive's size; its directory, which would be read into memory whole, has `most` entries and no more."""
+    size = file.seek(0, os.SEEK_END)
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # so that we see the very directory that will be read
+    if not end:
+        raise zipfile.BadZipFile("it is no zip file")
+    length = end[5]
+    behind = 76 if end[0] == b"PK\6\6" else 0  # the end records of 64 bits stand between
+    start = end[9] - length - behind
+    if start < 0 or length > most * _ENTRY:
+        raise BadZipError(f"the archive has more than {most} members, or a directory beyond its end")
+    file.seek(start)
+    directory = file.read(length)
+    if len(directory) != length:
+        raise zipfile.BadZipFile("its directory is cut short")
+    at = count = 0
+    while count <= most and at + _CENTRAL <= length:
+        at, count = at + _CENTRAL + sum(struct.unpack_from("<3H", directory, at + 28)), count + 1
+    if count > most:
+        raise BadZipError(f"the archive has more than {most} members")
+    return size
+
+
+def members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    """Each member with its relative path; BadZipError for absolute names, `..`, doubles and odd types."""
+    seen: set[str] = set()
+    for info in archive.infolist():
+        path = _path(info.filename)
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
             raise BadZipError(f"{info.filename!r} is neither a file, a folder nor a link")
@@ -63,8 +115,8 @@ def extract(file: IO[bytes], folder: str, limits: Limits | None = None, place: P
     count, links = 0, []
     made = {folder}
     try:
-        with zipfile.ZipFile(file) as archive:
-            for info, path in members(archive, limits):
+        with opened(file, limits) as archive:
+            for info, path in members(archive):
                 target = os.path.join(folder, path)
                 parent = target if info.is_dir() else os.path.dirname(target)
                 if parent not in made:
@@ -77,7 +129,9 @@ def extract(file: IO[bytes], folder: str, limits: Limits | None = None, place: P
                     continue
                 _file(archive, file, info, path, target, place)
                 count += 1
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+    except BadZipError:
+        raise
+    except (*BROKEN, OSError) as error:
         raise BadZipError(f"the archive cannot be read: {error}") from error
     for path, target in links:  # last, so that no member is ever written through a link
         _make_link(folder, path, target)

@@ -44,6 +44,9 @@ _PLAIN_OPERANDS = frozenset({"receive-pack", "upload-pack", "symbolic-ref"})
 _TUNING: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"archive": {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}}
 )
+# How much memory (KiB) a process that reads strangers' packs, and what it starts, may have: deltas of a few bytes make
+# objects of any size. What is mapped from files does not count.
+_MEMORY: Mapping[str, int] = MappingProxyType({"receive-pack": 4 << 20})
 _PROTOCOL = re.compile(r"[0-9A-Za-z]+=[0-9A-Za-z]+(:[0-9A-Za-z]+=[0-9A-Za-z]+)*\Z")
 
 
@@ -177,8 +180,10 @@ class Git:
         keep: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
         """Spawn in a session of its own, so that `end` reaches what git itself starts. `keep`s stay open in it."""
+        most = _MEMORY.get(command.subcommand)
+        bound = ["/bin/sh", "-c", 'ulimit -d "$0" && exec "$@"', str(most)] if most else []
         return subprocess.Popen(
-            command.argv(self._program),
+            [*bound, *command.argv(self._program)],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,

@@ -7,7 +7,7 @@ import os
 import posixpath
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -109,8 +109,8 @@ class Collector:
         if folder is None:
             raise NoArtifacts(f"no matching base directory path found for {wanted}")
         try:
-            pattern = compiled(whole[len(top) + 1 :])
-            names = [path for path, kind in self._walk(folder, "", 0) if kind == "folder" and pattern.fullmatch(path)]
+            pattern = _pattern(whole[len(top) + 1 :])
+            names = [path for path, kind in self._walk(folder, "", 0) if kind == "folder" and pattern(path)]
         finally:
             os.close(folder)
         if not names:
@@ -118,12 +118,12 @@ class Collector:
         return [f"{top}/{name}" for name in sorted(names)]
 
     def _select(self, folder: int, artifact: Artifacts, patterns: list[str]) -> Iterator[Found]:
-        wanted = [compiled(p) for p in patterns]
-        excluded = [compiled(p) for p in artifact.exclude_paths]
+        wanted = [_pattern(p) for p in patterns]
+        excluded = [_pattern(p) for p in artifact.exclude_paths]
         for path, kind in sorted(self._walk(folder, "", 0)):
-            if kind == "folder" or not any(w.fullmatch(path) for w in wanted):
+            if kind == "folder" or not any(w(path) for w in wanted):
                 continue
-            if any(e.fullmatch(path) for e in excluded):
+            if any(e(path) for e in excluded):
                 continue
             name = path.rpartition("/")[2] if artifact.discard_paths else path
             if kind == "file":
@@ -217,6 +217,13 @@ class Collector:
                         raise NoArtifacts("the artifact is larger than it may be")
                     out.write(chunk)
             return written
+
+
+def _pattern(text: str) -> Callable[[str], bool]:
+    try:
+        return compiled(text)
+    except ValueError as problem:
+        raise NoArtifacts(f"the artifact path {text[:100]!r} cannot be used: {problem}") from None
 
 
 def _literal(pattern: str) -> str:

@@ -6,10 +6,10 @@ failed INSTALL or PRE_BUILD; a phase that failed fails the build even where on-f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from codeyard.formats.buildspec import OnFailure
+from codeyard.runner.search import finds
 
 COMMANDS = {"INSTALL": "install", "PRE_BUILD": "pre_build", "BUILD": "build", "POST_BUILD": "post_build"}
 # phase -> (next when it succeeded or may go on, next when it failed, next when it failed and says ABORT)
@@ -34,7 +34,7 @@ def following(phase: str, succeeded: bool, rule: OnFailure) -> str:
 
 def tried_again(rule: OnFailure, attempt: int, output: str) -> bool:
     """Whether a failed phase runs again after `attempt` tries so far."""
-    return rule.action == "RETRY" and attempt <= rule.tries and re.search(rule.pattern, output) is not None
+    return rule.action == "RETRY" and attempt <= rule.tries and finds(rule.pattern, output)
 
 
 def outcome(succeeded: Sequence[bool]) -> str:

@@ -13,6 +13,7 @@ from codeyard.wire.faults import Faults
 from codeyard.wire.http import Head, HttpAnswer
 from codeyard.wire.models import Models
 from codeyard.wire.protocols import Codec, Protocols
+from codeyard.wire.restroutes import is_utf8
 from codeyard.wire.routing import Route
 from codeyard.wire.strict import Strict
 from codeyard.wire.validate import Validator, violation
@@ -42,6 +43,8 @@ class Wire:
     def parse(self, route: Route, head: Head, body: bytes | Staged) -> dict[str, Any]:
         """The request's parameters as boto3 would take them; SerializationException (S3: MalformedXML) otherwise."""
         operation = _operation(route)
+        if route.labels and not is_utf8(head.path):
+            raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
         try:
             params = self._codec(route.service, operation, route.protocol).read(head, route.labels, body)
         except (ValueError, TypeError, OverflowError, RecursionError, KeyError, AttributeError) as error:

@@ -10,6 +10,7 @@ from codeyard.wire.http import query_pairs
 
 _OWN = ""  # the key of a node's own text
 _MAX_DEPTH = 64
+_MOST = 20_000
 
 
 class FormReader(Compiler):
@@ -81,6 +82,8 @@ class FormReader(Compiler):
 def parse_form(text: str) -> dict[str, Any]:
     """The tree of a form's dotted names."""
     root: dict[str, Any] = {}
+    if text.count("&") > _MOST:
+        raise Mistyped("There are too many parameters.")
     for name, value in query_pairs(text):
         parts = name.split(".")
         if len(parts) > _MAX_DEPTH:

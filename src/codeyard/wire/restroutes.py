@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from botocore.model import ServiceModel
 
@@ -94,6 +94,17 @@ def _choose(group: PathGroup, query: Mapping[str, str], headers: Mapping[str, st
                 return candidate
             fallback = fallback or candidate
     return fallback
+
+
+def is_utf8(path: str) -> bool:
+    """Whether a path says characters: of two that do not, the labels could be the same."""
+    if path.isascii() and "%" not in path:
+        return True
+    try:
+        unquote_to_bytes(path.encode("latin-1")).decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _label(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from codeyard.contract import AwsError
 from codeyard.wire.http import Head
@@ -112,7 +112,7 @@ def string_to_sign(head: Head, expires: str, path: str) -> str:
     lines = [head.method, head.headers.get("content-md5", ""), head.headers.get("content-type", ""), expires]
     lines += [f"{name}:{head.headers[name].strip()}" for name in sorted(head.headers) if name.startswith("x-amz-")]
     parts = sorted((name, value) for name, value in _parts(head.query) if name in _SUB_RESOURCES)
-    signed = "&".join([name if value is None else f"{name}={unquote(value)}" for name, value in parts])
+    signed = "&".join([name if value is None else f"{name}={_as_sent(value)}" for name, value in parts])
     return "\n".join([*lines, f"{path}?{signed}" if signed else path])
 
 
@@ -131,6 +131,11 @@ def _parts(query: str) -> list[tuple[str, str | None]]:
 
 def _pairs(query: str) -> list[tuple[str, str]]:
     return [(unquote(name), unquote(value or "")) for name, value in _parts(query)]
+
+
+def _as_sent(value: str) -> str:
+    """A value of the query, unquoted, in the form of the rest of the head: one character for each byte."""
+    return unquote_to_bytes(value.encode("latin-1", "replace")).decode("latin-1")
 
 
 def _raw(text: str) -> bytes:

@@ -165,7 +165,7 @@ def dump_json(tree: Any) -> bytes:
 def load_cbor(body: bytes) -> Any:
     """The tree of a CBOR body; an empty body is an empty map."""
     try:
-        return cbor2.loads(body) if body else {}
+        return cbor2.loads(body, semantic_decoders=_REFUSED) if body else {}
     except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise Mistyped("The body is not CBOR.") from error
 
@@ -173,6 +173,16 @@ def load_cbor(body: bytes) -> Any:
 def dump_cbor(tree: Any) -> bytes:
     """A tree as CBOR."""
     return cbor2.dumps(tree)
+
+
+def _refuse(decoder: Any) -> Any:
+    raise cbor2.CBORDecodeError("the tag is not one of the protocol's")
+
+
+# Times (1) and the mark of CBOR itself are taken. What else cbor2 knows - numbers without bound, references that make
+# circles, expressions, mail - no member of a shape can be.
+_TAGS = (0, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000)
+_REFUSED = dict.fromkeys(_TAGS, _refuse)
 
 
 def _same(value: Any) -> Any:

@@ -115,7 +115,7 @@ def test_a_chunked_body_beyond_its_bound_is_refused_too(module_yard: TestYard, w
         (b"POST / HTTP/1.1\r\nHost: sts.localhost\r\n\r\n", 403, b"MissingAuthenticationToken"),
         (b"GET /b/k HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 x\r\n\r\n", 400, b"IncompleteSignature"),
         (b"GET /b/k HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\n\r\n", 400, b"IncompleteSignature"),
-        (b"GET /%ff%00/%2e%2e HTTP/1.1\r\nHost: x\r\n\r\n", 403, b"AccessDenied"),
+        (b"GET /%ff%00/%2e%2e HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"InvalidURI"),
         (b"GET /b/k?X-Amz-Signature=1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"AuthorizationQueryParametersError"),
         (b"GET /b/k?AWSAccessKeyId=1 HTTP/1.1\r\nHost: x\r\n\r\n", 403, b"AccessDenied"),
     ],

@@ -15,10 +15,12 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import urlopen
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from codeyard.cli.demo.setup import BRANCH, NAME, Host, Setup
 from codeyard.cli.demo.yard import DemoFailed, Yard, wait_for
+from codeyard.cli.logs import shown
 
 EXAMPLE = Path(__file__).resolve().parents[4] / "examples" / "greeter"
 _ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
@@ -120,7 +122,7 @@ class Story:
             raise DemoFailed(f"a failing test ended {state}")
         self.step(f"the failing test stopped the pipeline: {self.why()}")
         for line in self.failing_lines():
-            self.console.print(f"           [dim]{line}[/dim]", markup=True)
+            self.console.print(f"           [dim]{escape(shown(line))}[/dim]", markup=True)
         self.check_hosts(self.hosts, before)
         self.step("nothing was deployed: every host still answers with the release before")
 

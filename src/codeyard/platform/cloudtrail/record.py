@@ -19,7 +19,7 @@ HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 # Capabilities that the models do not mark: whoever reads the trail must not be able to use them.
 _ALSO_HIDDEN = frozenset(
     {"sessiontoken", "oauthtoken", "secrettoken", "password", "secretaccesskey", "webidentitytoken"}
-    | {"granttoken", "granttokens"}
+    | {"granttoken", "granttokens", "token"}
 )
 _MAX_SECTION = 100_000
 _MAX_BLOB = 256

@@ -19,7 +19,7 @@ _JSON_TOKEN = re.compile(
     r'\s*(\(|\)|&&|\|\||!=|<=|>=|=|<|>|"(?:[^"\\]|\\.)*"|\$(?:\.[\w\-]+|\[\d+\]|\[\*\]|\["[^"]*"\])*|%[^%]*%|[^\s()=<>!&|"]+)'
 )
 _STEP = re.compile(r'\.([\w\-]+)|\[(\d+)\]|(\[\*\])|\["([^"]*)"\]')
-_FIELD = re.compile(r'\[([^\]]*)\]|"([^"]*)"|(\S+)')
+_BLANK, _WORD = re.compile(r"\s*"), re.compile(r"\S+")
 _CONDITION = re.compile(r"\s*([\w.\-]+)\s*(?:(!=|<=|>=|=|<|>)\s*(.+?))?\s*")
 _MAX_DEPTH = 30
 MISSING: Any = object()
@@ -264,7 +264,7 @@ class SpaceDelimited:
         return name, tests
 
     def _aligned(self, message: str) -> list[tuple[str, list[Callable[[Any], bool]], str]] | None:
-        words = [next(g for g in match.groups() if g is not None) for match in _FIELD.finditer(message)]
+        words = _words(message)
         names = [name for name, _ in self._fields]
         if "..." not in names:
             if len(words) != len(names):
@@ -286,3 +286,20 @@ class SpaceDelimited:
     def values(self, message: str) -> dict[str, str]:
         """The fields by `$name`."""
         return {f"${name}": word for name, _, word in self._aligned(message) or ()}
+
+
+def _words(message: str) -> list[str]:
+    """A line split at spaces, brackets and quotes. A closing bracket that is not there is looked for once."""
+    found, place = [], 0
+    closed, quoted = message.rfind("]"), message.rfind('"')
+    while (match := _BLANK.match(message, place)) is not None and (place := match.end()) < len(message):
+        end = {"[": "]", '"': '"'}.get(message[place], "")
+        if end and place < (closed if end == "]" else quoted):
+            after = message.index(end, place + 1)
+            found.append(message[place + 1 : after])
+            place = after + 1
+        else:
+            after = _WORD.match(message, place).end()  # type: ignore[union-attr]  # a character is there, and no blank
+            found.append(message[place:after])
+            place = after
+    return found

@@ -59,6 +59,9 @@ def check_repository_name(name: str) -> None:
         raise AwsError("InvalidRepositoryNameException", f"Invalid repository name: {name[:100]}")
 
 
+_PASSED_OVER = frozenset(map(chr, (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)))
+
+
 def check_branch_name(name: str) -> None:
     """InvalidBranchNameException unless git takes the name for a branch."""
     if not is_valid_branch(name):
@@ -94,7 +97,9 @@ def check_new_path(path: str) -> str:
 
 
 def _is_git_folder(name: str) -> bool:
-    return name.lower().rstrip(" .").partition(":")[0] in (".git", "git~1")
+    """Whether any system takes the name for `.git`: those of Apple pass over some characters, Windows parts at more."""
+    seen = "".join(one for one in name.lower() if one not in _PASSED_OVER)
+    return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in seen.split("\\"))
 
 
 def check_author(name: str, email: str, message: str) -> None:

@@ -17,7 +17,7 @@ from codeyard.contract import AwsError, Context
 from codeyard.engine import Kit
 from codeyard.engine.crash import crash_point, register
 from codeyard.git import refs
-from codeyard.git.command import Git
+from codeyard.git.command import Git, GitError
 from codeyard.git.names import ZERO
 from codeyard.git.objects import NewObject, write_objects
 from codeyard.git.pktline import RefCommand
@@ -99,7 +99,13 @@ class RefChanges:
 
     def _carry_out(self, repository: Repository, changes: Sequence[RefCommand], objects: Sequence[NewObject]) -> None:
         path = self._repositories.path(repository.id)
-        write_objects(self._git, path, objects)
+        try:
+            write_objects(self._git, path, objects)
+        except GitError as refusal:
+            if "fsck error" not in refusal.message:
+                raise
+            text = "The commit holds a file that no client would check out, such as a harmful .gitmodules."
+            raise AwsError("InvalidPathException", text) from None
         crash_point(OBJECTS)
         refs.update_refs(self._git, path, changes)
 

@@ -15,6 +15,8 @@ from codeyard.platform.eventbridge.pattern import compile_pattern
 
 _NEEDED = ("version", "id", "detail-type", "source", "account", "time", "region", "resources")
 
+_MAX_DEPTH = 200
+
 
 class Putting(Base):
     """PutEvents, the door between buses, and TestEventPattern."""
@@ -90,7 +92,23 @@ def entry_problem(entry: Params) -> tuple[str, str] | None:
         detail = orjson.loads(entry["Detail"])
     except ValueError:
         return "MalformedDetail", "Detail is malformed."
-    return None if isinstance(detail, dict) else ("MalformedDetail", "Detail is malformed.")
+    good = isinstance(detail, dict) and not _is_deep(detail)
+    return None if good else ("MalformedDetail", "Detail is malformed.")
+
+
+def _is_deep(tree: Any) -> bool:
+    """Whether a tree nests deeper than can be written down again within an event."""
+    level = [tree]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _size(entry: Params) -> int:

@@ -65,7 +65,7 @@ def refuse_acl(req: Mapping[str, Any], ownership: str) -> None:
 
 def from_request(req: Mapping[str, Any]) -> dict[str, Any]:
     """What to keep of a PUT's headers; MetadataTooLarge over 2 KB of user metadata."""
-    kept: dict[str, Any] = {name: req[name] for name in SYSTEM if req.get(name)}
+    kept: dict[str, Any] = {name: _said(name, req[name]) for name in SYSTEM if req.get(name)}
     if isinstance(kept.get("Expires"), datetime):
         kept["Expires"] = _http_date(kept["Expires"])
     if kept.get("ContentEncoding"):
@@ -74,7 +74,8 @@ def from_request(req: Mapping[str, Any]) -> dict[str, Any]:
         if not kept["ContentEncoding"]:
             del kept["ContentEncoding"]
     kept.setdefault("ContentType", DEFAULT_TYPE)
-    metadata = {str(key).lower(): str(value) for key, value in (req.get("Metadata") or {}).items()}
+    given = (req.get("Metadata") or {}).items()
+    metadata = {_said("Metadata", str(key)).lower(): _said("Metadata", str(value)) for key, value in given}
     if sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items()) > METADATA_BYTES:
         raise s3_error("MetadataTooLarge")
     if metadata:
@@ -89,7 +90,7 @@ def for_answer(kept: Mapping[str, Any], req: Mapping[str, Any]) -> dict[str, Any
     found = {name: value for name, value in kept.items() if name != sse.STORED}
     for asked, name in OVERRIDES.items():
         if req.get(asked):
-            found[name] = req[asked]
+            found[name] = _said(asked, req[asked])
     if isinstance(found.get("Expires"), str):
         try:
             found["Expires"] = parsedate_to_datetime(found["Expires"])
@@ -97,6 +98,13 @@ def for_answer(kept: Mapping[str, Any], req: Mapping[str, Any]) -> dict[str, Any
             del found["Expires"]
     found.setdefault("Metadata", {})
     return found
+
+
+def _said(name: str, value: Any) -> Any:
+    """A value that a header can hold; what would end the header, or speak to a terminal, is refused."""
+    if isinstance(value, str) and any(ord(one) < 32 or ord(one) == 127 for one in value):
+        raise s3_error("InvalidArgument", f"{name} holds a control character")
+    return value
 
 
 def _http_date(value: datetime) -> str:

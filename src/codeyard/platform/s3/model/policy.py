@@ -37,7 +37,7 @@ def check(text: str, bucket: str, partition: str = "aws") -> dict[str, Any]:
         raise s3_error("MalformedPolicy", "The bucket policy exceeds the allowed maximum document size")
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise s3_error("MalformedPolicy") from None
     if not isinstance(document, dict):
         raise s3_error("MalformedPolicy")

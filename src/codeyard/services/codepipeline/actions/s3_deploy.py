@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from codeyard.contract import BlobRange
+from codeyard.formats.zips import BROKEN, Limits, opened
 from codeyard.services.codepipeline.actions.base import CONFIGURATION, Done, Failed, Outcome, Run
 from codeyard.storage import Blobs
 
 _CHUNK = 256 * 1024
-MAX_ENTRIES = 100_000
-MAX_BYTES = 20 * 1024**3
+_LIMITS = Limits(members=100_000, total=20 * 1024**3)
 
 
 class BadArchive(ValueError):
@@ -43,7 +43,7 @@ class S3Deploy:
             return Done(summary="Deployment Succeeded")
         try:
             self._unpack(run, bucket, key)
-        except (BadArchive, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        except BROKEN as error:
             return Failed(CONFIGURATION, f"The input artifact could not be unpacked: {error}")
         return Done(summary="Deployment Succeeded")
 
@@ -54,7 +54,7 @@ class S3Deploy:
     def _unpack(self, run: Run, bucket: str, prefix: str) -> None:
         source = run.inputs[0]
         answer = run.client.call("s3", "GetObject", {"Bucket": source.bucket, "Key": source.key})
-        with self._body(answer["Body"]) as stream, zipfile.ZipFile(stream) as archive:
+        with self._body(answer["Body"]) as stream, opened(stream, _LIMITS) as archive:
             for entry in _entries(archive):
                 with archive.open(entry) as content:
                     self._put(run, bucket, _join(prefix, entry.filename), _bounded(content, entry.file_size))
@@ -90,10 +90,6 @@ def _join(prefix: str, name: str) -> str:
 def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     """The files of the archive, checked before the first is read."""
     files = [e for e in archive.infolist() if not e.is_dir()]
-    if len(files) > MAX_ENTRIES:
-        raise BadArchive(f"it has more than {MAX_ENTRIES} entries")
-    if sum(e.file_size for e in files) > MAX_BYTES:
-        raise BadArchive("it is too large when unpacked")
     for entry in files:
         if entry.filename.startswith("/") or ".." in entry.filename.split("/"):
             raise BadArchive(f"its entry {entry.filename!r} leaves the folder")
