@@ -135,7 +135,7 @@ def test_no_body_breaks_a_door(site: TestYard, door: str) -> None:
         try:
             status, _, answer = wire.ask(make(site, body))  # type: ignore[operator]
             took = time.monotonic() - begun
-            if not (400 <= status < 500 or status == 501) or not answer or took > 2 or b"root:" in answer:
+            if not (400 <= status < 500 or status == 501) or not answer or took > 10 or b"root:" in answer:
                 faults.append(f"{name}: {status} after {took:.1f} s, {answer[:100]!r}")
         finally:
             wire.socket.close()

@@ -310,7 +310,7 @@ def test_a_signed_plus_is_not_a_space(attacker: Attacker) -> None:
 def test_a_replay_counts_no_longer_than_fifteen_minutes_nor_a_link_than_it_says(
     attacker: Attacker, monkeypatch: pytest.MonkeyPatch, kind: str, code: str
 ) -> None:
-    _date(monkeypatch, -SKEW_US // 1_000_000 - 2)
+    _date(monkeypatch, attacker, -SKEW_US // 1_000_000 - 2)
     answer = attacker.send(attacker.request(kind))
     assert (answer[0], code_of(answer)) == (403, code)
 
@@ -319,14 +319,14 @@ def test_a_replay_counts_no_longer_than_fifteen_minutes_nor_a_link_than_it_says(
 def test_what_is_dated_in_the_future_does_not_count_yet(
     attacker: Attacker, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    _date(monkeypatch, SKEW_US // 1_000_000 + 60)
+    _date(monkeypatch, attacker, SKEW_US // 1_000_000 + 2)
     assert refused(attacker.send(attacker.request(kind)))
 
 
-def _date(monkeypatch: pytest.MonkeyPatch, later_s: int) -> None:
-    """Let the client sign as if its clock were off."""
-    off = datetime.timedelta(seconds=later_s)
-    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime.datetime.now(datetime.UTC) + off)
+def _date(monkeypatch: pytest.MonkeyPatch, attacker: Attacker, later_s: int) -> None:
+    """Let the client sign as if its clock were off from the server's."""
+    off = datetime.datetime.fromtimestamp(attacker.yard.clock.now() / 1e6 + later_s, datetime.UTC)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: off)
 
 
 def test_what_is_signed_for_one_service_is_not_taken_by_another(attacker: Attacker) -> None:

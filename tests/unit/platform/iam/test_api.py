@@ -138,10 +138,11 @@ def test_a_policy_that_is_attached_is_not_deleted_and_tells_to_whom(bench: Bench
 
 
 def test_awss_managed_policies_are_there_and_read_only(bench: Bench) -> None:
-    listed = {one["PolicyName"] for one in bench.call("ListPolicies", {"Scope": "AWS", "MaxItems": 1000})["Policies"]}
-    assert {"AdministratorAccess", "PowerUserAccess", "AWSCodeCommitPowerUser", "AWSCodeDeployFullAccess"} <= listed
-    for arn in (f"arn:aws:iam::aws:policy/{name}" for name in listed):
-        version = bench.call("GetPolicyVersion", {"PolicyArn": arn, "VersionId": "v1"})["PolicyVersion"]
+    listed = bench.call("ListPolicies", {"Scope": "AWS", "MaxItems": 1000})["Policies"]
+    known = {"AdministratorAccess", "PowerUserAccess", "AWSCodeCommitPowerUser", "AWSCodeDeployFullAccess"}
+    assert known <= {one["PolicyName"] for one in listed}
+    for arn, id in ((one["Arn"], one["DefaultVersionId"]) for one in listed):
+        version = bench.call("GetPolicyVersion", {"PolicyArn": arn, "VersionId": id})["PolicyVersion"]
         text = urllib.parse.unquote(version["Document"])
         made = bench.call("CreatePolicy", {"PolicyName": arn.rpartition("/")[2], "PolicyDocument": text})
         assert made["Policy"]["PolicyId"]
