@@ -30,11 +30,11 @@ def diff_trees(git: Git, repository: Path, before: str, after: str, paths: Seque
         paths=paths,
         repository=repository,
     )
-    return list(_parse_raw(git.run(command).stdout))
+    return list(parse_raw(git.run(command).stdout.split(b"\0")))
 
 
-def _parse_raw(output: bytes) -> Iterator[Change]:
-    fields = output.split(b"\0")
+def parse_raw(fields: Sequence[bytes]) -> Iterator[Change]:
+    """The changes of git's raw form, as fields that NUL divided."""
     for head, path in zip(fields[0::2], fields[1::2], strict=False):
         old_mode, new_mode, old_id, new_id, kind = head.decode().lstrip(":").split(" ")
         yield Change(path, "M" if kind == "T" else kind, int(old_mode, 8), old_id, int(new_mode, 8), new_id)
