@@ -11,7 +11,6 @@ from codeyard.git.command import Git, GitCommand
 from codeyard.git.diff import Change, parse_raw
 from codeyard.git.scratch import Scratch
 
-_HEADER = re.compile(rb"[0-9a-f]{40} [0-9a-f]{40}\Z")
 BASE, OURS, THEIRS = 1, 2, 3
 
 
@@ -48,10 +47,11 @@ def diff_pairs(git: Git, repository: Path, pairs: Sequence[tuple[str, str]]) -> 
     fields: list[bytes] = []
     parts = iter(output.split(b"\0"))
     for part in parts:
-        if part.startswith(b":"):
-            fields += [part, next(parts)]
-        elif _HEADER.match(part):
-            fields = answers[part.decode()] = []
+        *headers, record = part.split(b"\n")  # each pair is named in a line of its own
+        for header in headers:
+            fields = answers[header.decode()] = []
+        if record:
+            fields += [record, next(parts)]
     return [list(parse_raw(answers.get(f"{before} {after}", []))) for before, after in pairs]
 
 
