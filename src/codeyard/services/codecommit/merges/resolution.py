@@ -80,11 +80,20 @@ def settle(attempt: Attempt, strategy: str) -> None:
     side = _SIDE_OF.get(strategy)
     for path in attempt.paths if side else ():
         conflict = attempt.conflicts[path]
-        loaded = texts.load(attempt, conflict) if attempt.by_line else None
-        if loaded is not None and loaded.has_lines:
-            _put_text(attempt, conflict, texts.favour(attempt, loaded, side or ""), _mode(conflict, side or ""))
-        else:
-            attempt.choose(conflict, conflict.side(side or ""))
+        by_content = attempt.by_line and conflict.files
+        attempt.choose(conflict, _favoured(attempt, conflict, side or "") if by_content else conflict.side(side or ""))
+
+
+def _favoured(attempt: Attempt, conflict: Conflict, side: str) -> Version:
+    """A file with the lines, or, where it is not a text, the content of one side."""
+    chosen, mode = conflict.side(side), _mode(conflict, side)
+    assert chosen is not None
+    loaded = texts.load(attempt, conflict)
+    if not loaded.has_lines:
+        return Version(mode, chosen.id)
+    blob = NewObject("blob", texts.favour(attempt, loaded, side))
+    attempt.objects.append(blob)
+    return Version(mode, blob.id)
 
 
 def _mode(conflict: Conflict, side: str) -> int:
@@ -94,12 +103,6 @@ def _mode(conflict: Conflict, side: str) -> int:
     assert chosen is not None
     assert other is not None
     return other.mode if base is not None and chosen.mode == base.mode else chosen.mode
-
-
-def _put_text(attempt: Attempt, conflict: Conflict, content: bytes, mode: int) -> None:
-    blob = NewObject("blob", content)
-    attempt.objects.append(blob)
-    attempt.choose(conflict, Version(mode, blob.id))
 
 
 def resolve(attempt: Attempt, resolution: Resolution) -> None:

@@ -32,8 +32,7 @@ class Loaded:
     @property
     def has_lines(self) -> bool:
         """Whether both sides are files of text, so that they can be merged line by line."""
-        types = [version.type for version in (self.conflict.source, self.conflict.destination) if version]
-        return self.is_text and types == ["FILE", "FILE"]
+        return self.is_text and self.conflict.files
 
 
 def load(attempt: Attempt, conflict: Conflict) -> Loaded:

@@ -47,6 +47,11 @@ class Conflict:
         return found
 
     @property
+    def files(self) -> bool:
+        """Whether both sides have a file here."""
+        return bool(self.source and self.destination and self._types() == {"FILE"})
+
+    @property
     def type_differs(self) -> bool:
         """Whether the sides have different kinds of objects here."""
         return bool(self.source and self.destination and self.source.type != self.destination.type)
@@ -58,10 +63,10 @@ class Conflict:
 
     @property
     def content_differs(self) -> bool:
-        """Whether the sides have different content, or only one of them has any."""
+        """Whether the content is in dispute: it differs, one side has none, or neither type nor mode explains it."""
         if self.source is None or self.destination is None:
             return True
-        return not self.type_differs and self.source.id != self.destination.id
+        return not self.type_differs and (self.source.id != self.destination.id or not self.mode_differs)
 
     def _types(self) -> set[str]:
         return {version.type for version in (self.source, self.destination) if version}
