@@ -87,6 +87,7 @@ _ON_REPOSITORY = (
     "GetDifferences",
     "ListFileCommitHistory",
     "GetMergeOptions",
+    *(f"{verb}RepositoryTriggers" for verb in ("Get", "Put", "Test")),
     "GetMergeCommit",
     "GetMergeConflicts",
     "DescribeMergeConflicts",

@@ -20,6 +20,8 @@ MERGES = ("CreateUnreferencedMergeCommit", "MergeBranchesBySquash", "MergeBranch
 NONE_MODELLED = {
     *((merge, member, "type") for merge in MERGES for member in ("authorName", "commitMessage", "keepEmptyFolders")),
     ("BatchDescribeMergeConflicts", "filePaths", "type"),
+    ("PutRepositoryTriggers", "triggers", "type"),
+    ("TestRepositoryTriggers", "triggers", "type"),
     ("BatchGetCommits", "commitIds", "type"),
     ("BatchGetRepositories", "repositoryNames", "type"),
     ("CreateCommit", "authorName", "type"),
