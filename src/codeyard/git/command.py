@@ -35,7 +35,16 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "receive-pack": frozenset({"--stateless-rpc", "--http-backend-info-refs"}),
         "repack": frozenset({"-d", "-q", "-a", "--geometric=2", "--write-midx", "--write-bitmap-index"}),
         "rev-list": frozenset(
-            {"--max-count=", "--skip=", "--parents", "--topo-order", "--count", "--no-walk", "--all", "--min-parents="}
+            {
+                "--max-count=",
+                "--skip=",
+                "--parents",
+                "--topo-order",
+                "--count",
+                "--no-walk",
+                "--branches",
+                "--min-parents=",
+            }
         ),
         "symbolic-ref": frozenset(),
         "unpack-objects": frozenset({"-q", "--strict"}),

@@ -107,7 +107,7 @@ class Merges(Base):
         if kept:
             return kept[-1], destination
         flags = ["--min-parents=2", "--parents", f"--max-count={_SEARCHED}"]
-        for scope, tip in (([], destination), (["--all"], None)):
+        for scope, tip in (([], destination), (["--branches"], None)):
             operands = [tip, f"^{source}"] if tip else [f"^{source}", f"^{destination}"]
             found = git.run(GitCommand("rev-list", [*flags, *scope], operands, repository=path)).stdout
             for line in reversed(found.decode().splitlines()):
