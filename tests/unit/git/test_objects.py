@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codeyard.git import diff, refs, repository, trees
+from codeyard.git import diff, merging, refs, repository, trees
 from codeyard.git.archive import zip_of
 from codeyard.git.command import Git, GitError
 from codeyard.git.names import ZERO
@@ -28,6 +28,7 @@ from codeyard.git.objects import (
     write_objects,
 )
 from codeyard.git.pktline import RefCommand
+from codeyard.git.scratch import scratch
 from codeyard.git.transfer import check
 from codeyard.git.trees import PathConflict, TreeEditor
 from tests.unit.git.conftest import Bare
@@ -180,8 +181,12 @@ def test_histories_are_compared(bare: Bare) -> None:
     assert diff.merge_base(bare.git, bare.path, left, alone) is None
     assert diff.is_ancestor(bare.git, bare.path, base, left)
     assert not diff.is_ancestor(bare.git, bare.path, left, right)
-    assert diff.merges_cleanly(bare.git, bare.path, left, right)
-    assert not diff.merges_cleanly(bare.git, bare.path, left, rival)
+    with scratch(bare.git) as into:
+        merged, conflicts = merging.merge_lines(bare.git, bare.path, left, right, into)
+        assert (set(into.objects()) <= {merged}, conflicts) == (True, [])
+        _, conflicts = merging.merge_lines(bare.git, bare.path, left, rival, into)
+        assert {(one.path, one.stage) for one in conflicts} == {("a", 1), ("a", 2), ("a", 3)}
+    assert not into.folder.exists()
     assert diff.history(bare.git, bare.path, left, "a", count=9) == [(left, [base]), (base, [])]
 
 

@@ -139,7 +139,7 @@ def test_without_a_name_the_author_is_the_callers_arn(service: Service) -> None:
 def test_put_file_names_the_tip_that_it_builds_on(service: Service) -> None:
     first = put(service)
     second = put(service, content=b"two", parentCommitId=first["commitId"])
-    req = {"repositoryName": "demo", "branchName": "main", "filePath": "b", "fileContent": b""}
+    req = {"repositoryName": "demo", "branchName": "main", "filePath": "b", "fileContent": b"x"}
     assert refusal(service, "PutFile", **req) == "ParentCommitIdRequiredException"
     assert refusal(service, "PutFile", **req, parentCommitId="x") == "InvalidParentCommitIdException"
     assert refusal(service, "PutFile", **req, parentCommitId=NOWHERE) == "ParentCommitDoesNotExistException"
@@ -153,7 +153,7 @@ def test_put_file_names_the_tip_that_it_builds_on(service: Service) -> None:
 
 def test_a_file_cannot_stand_where_a_folder_is_nor_a_folder_where_a_file_is(service: Service) -> None:
     tip = put(service, "d/f")["commitId"]
-    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"", "parentCommitId": tip}
+    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"x", "parentCommitId": tip}
     assert refusal(service, "PutFile", **req, filePath="d") == "FileNameConflictsWithDirectoryNameException"
     assert refusal(service, "PutFile", **req, filePath="d/f/g") == "DirectoryNameConflictsWithFileNameException"
 
@@ -162,12 +162,12 @@ def test_a_file_cannot_stand_where_a_folder_is_nor_a_folder_where_a_file_is(serv
     "path", ["", "/", "a//b", "../a", "a/./b", ".git/config", "x/.GIT/y", "/".join("d" * 21), "a\0b", "a" * 4097]
 )
 def test_a_path_that_could_do_harm_is_refused(service: Service, path: str) -> None:
-    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"", "filePath": path}
+    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"x", "filePath": path}
     assert refusal(service, "PutFile", **req) == "InvalidPathException"
 
 
 def test_limits_of_the_author_and_the_message(service: Service) -> None:
-    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"", "filePath": "a"}
+    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"x", "filePath": "a"}
     assert refusal(service, "PutFile", **req, name="n" * 1025) == "NameLengthExceededException"
     assert refusal(service, "PutFile", **req, email="e" * 257) == "InvalidEmailException"
     long = {**req, "commitMessage": "m" * (256 * 1024 + 1)}
@@ -210,7 +210,8 @@ REFUSED_COMMITS = [
     ({"putFiles": [file(f"f{n}") for n in range(101)]}, "MaximumFileEntriesExceededException"),
     ({"putFiles": [{"filePath": "a"}]}, "SourceFileOrContentRequiredException"),
     ({"putFiles": [{**ENTRY, "sourceFile": {"filePath": "b"}}]}, "FileContentAndSourceFileSpecifiedException"),
-    ({"putFiles": [ENTRY, ENTRY]}, "PutFileEntryConflictException"),
+    ({"putFiles": [ENTRY, ENTRY]}, "SamePathRequestException"),
+    ({"putFiles": [ENTRY, {**ENTRY, "filePath": "a/b/c"}]}, "PutFileEntryConflictException"),
     ({"putFiles": [ENTRY], "deleteFiles": [{"filePath": "a"}]}, "SamePathRequestException"),
     ({"deleteFiles": [{"filePath": "nope"}]}, "FileDoesNotExistException"),
     ({"putFiles": [{"filePath": "b", "sourceFile": {"filePath": "nope"}}]}, "FileDoesNotExistException"),
