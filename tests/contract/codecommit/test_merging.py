@@ -186,6 +186,28 @@ def test_several_files_are_described_at_once_and_what_cannot_be_is_an_error(modu
     assert made.refused("get_merge_conflicts", **again) == "InvalidContinuationTokenException"
 
 
+def test_hunks_that_are_too_large_for_one_page_come_in_several_or_are_refused(
+    module_yard: TestYard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Repository(module_yard, a="1\n\n2\n", b="1")
+    made.change("main", a="3\n\n4\n", b="2")
+    made.change("feature", a="5\n\n6\n", b="3")
+    asked = {"mergeOption": "SQUASH_MERGE", "conflictDetailLevel": "LINE_LEVEL"}
+    monkeypatch.setattr("codeyard.services.codecommit.api.conflicts._PAGE_BYTES", 1)
+    first = made.call("describe_merge_conflicts", **asked, filePath="a")
+    rest = made.call("describe_merge_conflicts", **asked, filePath="a", nextToken=first["nextToken"])
+    assert [one["source"]["startLine"] for one in first["mergeHunks"] + rest["mergeHunks"]] == [0, 2]
+    page = made.call("batch_describe_merge_conflicts", **asked)
+    assert [one["conflictMetadata"]["filePath"] for one in page["conflicts"]] == ["a"]
+    assert page["nextToken"]
+    monkeypatch.setattr(model, "MAX_FILE", 1)
+    assert (
+        made.refused("describe_merge_conflicts", **asked, filePath="a") == "MaximumFileContentToLoadExceededException"
+    )
+    page = made.call("batch_describe_merge_conflicts", **asked)
+    assert [one["filePath"] for one in page["errors"]] == ["a"]
+
+
 SETTLED = [
     ({"replacementType": "KEEP_SOURCE"}, LINES.replace("5", "theirs").replace("9", "nine")),
     ({"replacementType": "KEEP_DESTINATION"}, LINES.replace("5", "ours")),

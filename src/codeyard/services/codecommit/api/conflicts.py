@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from codeyard.services.codecommit.merges.versions import Conflict, metadata
 from codeyard.services.codecommit.reading import Reader
 
 _MAX_PAGE = 1000
+_PAGE_BYTES = 8 * 1024 * 1024  # of hunks: a page ends with the one that goes beyond
 
 
 class Conflicts(Base):
@@ -50,8 +52,9 @@ class Conflicts(Base):
             loaded = texts.load(attempt, _described(attempt, path))
             start = _start(req, attempt)
             hunks = texts.hunks(attempt, loaded) if path in attempt.conflicts else []
-            answer = {"conflictMetadata": _metadata(attempt, loaded), "mergeHunks": hunks[start : start + limit]}
-            return {**answer, **_commits(attempt), **_next(attempt, start + limit, len(hunks))}
+            shown = _fitting(hunks[start : start + limit])
+            answer = {"conflictMetadata": _metadata(attempt, loaded), "mergeHunks": shown}
+            return {**answer, **_commits(attempt), **_next(attempt, start + len(shown), len(hunks))}
 
     def batch_describe_merge_conflicts(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The conflicts of several files, or of all, with their first hunks; a page of files at a time."""
@@ -62,10 +65,12 @@ class Conflicts(Base):
             asked = list(dict.fromkeys(req.get("filePaths") or attempt.paths))
             start = _start(req, attempt)
             answer: dict[str, Any] = {"conflicts": [], "errors": []}
-            for path in asked[start : start + limit]:
-                member, found = _described_or_error(attempt, path, most_hunks)
+            end, size = start, 0
+            while end < min(start + limit, len(asked)) and size <= _PAGE_BYTES:
+                member, found = _described_or_error(attempt, asked[end], most_hunks)
                 answer[member].append(found)
-            return {**answer, **_commits(attempt), **_next(attempt, start + limit, len(asked))}
+                end, size = end + 1, size + sum(map(_size, found.get("mergeHunks", ())))
+            return {**answer, **_commits(attempt), **_next(attempt, end, len(asked))}
 
     @contextmanager
     def _attempt(
@@ -110,6 +115,16 @@ def _limit(req: Params, member: str, code: str) -> int:
     return min(asked, _MAX_PAGE)
 
 
+def _size(hunk: Mapping[str, Any]) -> int:
+    return sum(len(side["hunkContent"]) for side in hunk.values() if isinstance(side, dict))
+
+
+def _fitting(hunks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many of the hunks as a page holds, and one at least."""
+    sizes = list(itertools.accumulate(map(_size, hunks)))
+    return list(hunks[: sum(size <= _PAGE_BYTES for size in sizes) + 1])
+
+
 def _commits(attempt: Attempt) -> dict[str, str]:
     sides = attempt.sides
     base = {"baseCommitId": sides.base} if sides.base else {}
@@ -149,7 +164,7 @@ def _described(attempt: Attempt, path: str) -> Conflict:
 def _described_or_error(attempt: Attempt, path: str, most_hunks: int) -> tuple[str, Mapping[str, Any]]:
     try:
         loaded = texts.load(attempt, _described(attempt, model.clean_path(path)))
+        hunks = texts.hunks(attempt, loaded) if loaded.conflict.path in attempt.conflicts else []
     except AwsError as error:
         return "errors", {"filePath": path, "exceptionName": error.code, "message": error.message}
-    hunks: Sequence[Any] = texts.hunks(attempt, loaded) if loaded.conflict.path in attempt.conflicts else ()
-    return "conflicts", {"conflictMetadata": _metadata(attempt, loaded), "mergeHunks": list(hunks[:most_hunks])}
+    return "conflicts", {"conflictMetadata": _metadata(attempt, loaded), "mergeHunks": _fitting(hunks[:most_hunks])}

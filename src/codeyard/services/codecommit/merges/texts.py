@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from codeyard.contract import AwsError
 from codeyard.git.diff3 import Edit, Region, Span, edits, lines_of, regions
 from codeyard.services.codecommit import model
 from codeyard.services.codecommit.merges.attempt import Attempt
@@ -78,6 +79,8 @@ def hunks(attempt: Attempt, loaded: Loaded) -> list[dict[str, Any]]:
     """MergeHunks: every changed region, or the file as one; none where the content is no text or not in dispute."""
     if not loaded.conflict.content_differs or not loaded.is_text:
         return []
+    if max(loaded.texts.sizes.values(), default=0) > model.MAX_FILE:
+        raise AwsError("MaximumFileContentToLoadExceededException", "The file is too large for its hunks to be told.")
     if not (attempt.by_line and loaded.has_lines):
         spans = {side: Span(0, len(lines)) for side, lines in loaded.lines.items()}
         return [_hunk(loaded, spans, True)]
