@@ -29,6 +29,7 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--stdin", "--no-commit-id", "--abbrev=40"}),
         "for-each-ref": frozenset({"--format=", "--count=", "--sort="}),
         "fsck": frozenset({"--full", "--strict", "--no-dangling", "--connectivity-only"}),
+        "index-pack": frozenset({"--stdin", "--strict"}),
         "merge-base": frozenset({"--is-ancestor", "--all"}),
         "merge-tree": frozenset({"--write-tree", "-z", "--no-messages", "--allow-unrelated-histories"}),
         "pack-refs": frozenset({"--all"}),

@@ -17,6 +17,7 @@ from codeyard.git.objects import (
     EMPTY_TREE,
     EXECUTABLE,
     NORMAL,
+    UNPACK_LIMIT,
     NewObject,
     Signature,
     TreeEntry,
@@ -89,6 +90,20 @@ def test_written_objects_satisfy_fsck_and_read_as_they_were_meant(bare: Bare) ->
 def test_an_object_with_a_broken_link_is_not_written(bare: Bare) -> None:
     with pytest.raises(GitError):
         write_objects(bare.git, bare.path, [commit("1" * 40, (), WHO, WHO, "m")])
+
+
+def test_many_objects_are_written_as_one_pack_and_none_of_them_where_a_link_is_broken(bare: Bare) -> None:
+    blobs = [NewObject("blob", b"%d" % number) for number in range(UNPACK_LIMIT)]
+    root = tree(TreeEntry(b"%d" % number, NORMAL, blob.id) for number, blob in enumerate(blobs))
+    with pytest.raises(GitError):
+        write_objects(bare.git, bare.path, [*blobs, commit(root.id, (), WHO, WHO, "m")])
+    assert not list((bare.path / "objects" / "pack").glob("*.pack"))
+    made = commit(root.id, (), WHO, WHO, "m")
+    write_objects(bare.git, bare.path, [*blobs, root, made])
+    refs.update_refs(bare.git, bare.path, [RefCommand("refs/heads/main", ZERO, made.id)])
+    assert check(bare.git, bare.path) == []
+    assert len(list((bare.path / "objects" / "pack").glob("*.pack"))) == 1
+    assert bare.objects.read(bare.path, blobs[3].id)
 
 
 def test_a_commits_further_headers_are_kept_apart() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from codeyard.contract import AwsError
+from codeyard.git.diff import TreeDiffs
+from codeyard.git.objects import EMPTY_TREE
 from codeyard.git.transfer import check
 from tests.unit.services.codecommit.harness import ACCOUNT, ALICE, REGION, Service
 
@@ -366,6 +368,42 @@ def test_differences_tell_added_changed_and_deleted_files(service: Service) -> N
     assert refusal(service, "GetDifferences", **req, afterPath="none") == "PathDoesNotExistException"
     assert refusal(service, "GetDifferences", **req, MaxResults=0) == "InvalidMaxResultsException"
     assert refusal(service, "GetDifferences", **req, NextToken="zz") == "InvalidContinuationTokenException"
+
+
+def test_a_file_that_became_a_folder_differs_as_a_file_gone_and_files_added(service: Service) -> None:
+    first = commit(service, None, putFiles=[file("a"), file("z")])["commitId"]
+    second = commit(service, first, deleteFiles=[{"filePath": "a"}])["commitId"]
+    third = commit(service, second, putFiles=[file("a/x"), file("a/y")])["commitId"]
+    asked = {"repositoryName": "demo", "beforeCommitSpecifier": first, "afterCommitSpecifier": third}
+    found, token = [], {}
+    while True:
+        page = service.call("GetDifferences", **asked, beforePath="a", MaxResults=1, **token)
+        found += page["differences"]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    told = [(one["changeType"], one.get("afterBlob", one.get("beforeBlob"))["path"]) for one in found]
+    assert told == [("D", "a"), ("A", "a/x"), ("A", "a/y")]
+    assert refusal(service, "GetDifferences", **asked, beforePath="b") == "PathDoesNotExistException"
+
+
+def test_differences_are_kept_only_within_a_bound(service: Service) -> None:
+    first = commit(service, None, putFiles=[file(f"f{n}") for n in range(5)])["commitId"]
+    second = commit(service, first, putFiles=[file("f0", b"y")])["commitId"]
+    diffs = TreeDiffs(service.rooms.git, bound=5)
+    path = service.rooms.repositories.path(
+        service.call("GetRepository", repositoryName="demo")["repositoryMetadata"]["repositoryId"]
+    )
+    for before, after, count in ((EMPTY_TREE, first, 5), (first, second, 1), (EMPTY_TREE, second, 5)):
+        changes, total = diffs.page(path, before, after, 0, 100)
+        assert (len(changes), total) == (count, count)
+        assert sum(len(fields) // 2 for fields in diffs._kept.values()) <= 5
+
+
+@pytest.mark.parametrize("path", ["", "/", "../x", "a//b", "a/../b", "a\0b"])
+def test_a_history_of_what_is_no_path_is_refused(service: Service, path: str) -> None:
+    put(service)
+    assert refusal(service, "ListFileCommitHistory", repositoryName="demo", filePath=path) == "ValidationException"
 
 
 def test_a_files_history_names_its_versions_and_what_followed_them(service: Service) -> None:
