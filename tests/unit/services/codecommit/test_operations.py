@@ -10,6 +10,7 @@ from codeyard.contract import AwsError
 from codeyard.git.diff import TreeDiffs
 from codeyard.git.objects import EMPTY_TREE
 from codeyard.git.transfer import check
+from codeyard.services.codecommit import model
 from tests.unit.services.codecommit.harness import ACCOUNT, ALICE, REGION, Service
 
 NOWHERE = "1" * 40
@@ -404,6 +405,14 @@ def test_differences_are_kept_only_within_a_bound(service: Service) -> None:
 def test_a_history_of_what_is_no_path_is_refused(service: Service, path: str) -> None:
     put(service)
     assert refusal(service, "ListFileCommitHistory", repositoryName="demo", filePath=path) == "ValidationException"
+
+
+@pytest.mark.parametrize(("start", "at"), [("a\nb", 0), ("HEAD", 0), (NOWHERE, 0), ("$", -1), ("$", 2**62)])
+def test_a_history_is_not_resumed_by_a_token_that_was_never_given(service: Service, start: str, at: int) -> None:
+    tip = put(service)["commitId"]
+    token = model.encode_token(s=start.replace("$", tip), n=at)
+    req = {"repositoryName": "demo", "filePath": "a.txt", "nextToken": token}
+    assert refusal(service, "ListFileCommitHistory", **req) == "InvalidContinuationTokenException"
 
 
 def test_a_files_history_names_its_versions_and_what_followed_them(service: Service) -> None:

@@ -91,8 +91,9 @@ class Commits(Base):
         start = reader.resolve(req.get("commitSpecifier"))
         path = _history_path(req["filePath"])
         token = model.decode_token(req.get("nextToken"), s=str, n=int)
-        at = max(token["n"], 0) if token else 0
-        start = token["s"] if token and reader.has_commit(token["s"]) else start
+        at = 0
+        if token:
+            start, at = _resumed(reader, token)
         graph = diff.history(self._rooms.git, reader.path, start, path, count=at + limit + 1)
         children = _children(graph)
         page = graph[at : at + limit]
@@ -102,6 +103,14 @@ class Commits(Base):
         if len(graph) > at + limit:
             answer["nextToken"] = model.encode_token(s=start, n=at + limit)
         return answer
+
+
+def _resumed(reader: Reader, token: dict[str, Any]) -> tuple[str, int]:
+    """Where a history goes on; InvalidContinuationTokenException for a token that we cannot have given."""
+    start, at = token["s"], token["n"]
+    if not is_object_id(start) or not reader.has_commit(start) or not 0 <= at < 2**30:
+        raise AwsError("InvalidContinuationTokenException", "The continuation token is not valid.")
+    return start, at
 
 
 def _history_path(path: str) -> str:
