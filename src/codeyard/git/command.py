@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -22,15 +23,30 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "archive": frozenset({"--format=zip", "-1"}),
         "cat-file": frozenset({"--batch-command", "--batch-check"}),
         "commit-graph write": frozenset({"--reachable", "--changed-paths", "--split"}),
-        "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--root", "--no-commit-id", "--abbrev=40"}),
+        "diff": frozenset(
+            {"-U0", "--no-color", "--histogram", "--no-indent-heuristic", "--no-ext-diff", "--no-textconv", "--text"}
+        ),
+        "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--stdin", "--no-commit-id", "--abbrev=40"}),
         "for-each-ref": frozenset({"--format=", "--count=", "--sort="}),
         "fsck": frozenset({"--full", "--strict", "--no-dangling", "--connectivity-only"}),
+        "index-pack": frozenset({"--stdin", "--strict"}),
         "merge-base": frozenset({"--is-ancestor", "--all"}),
         "merge-tree": frozenset({"--write-tree", "-z", "--no-messages", "--allow-unrelated-histories"}),
         "pack-refs": frozenset({"--all"}),
         "receive-pack": frozenset({"--stateless-rpc", "--http-backend-info-refs"}),
         "repack": frozenset({"-d", "-q", "-a", "--geometric=2", "--write-midx", "--write-bitmap-index"}),
-        "rev-list": frozenset({"--max-count=", "--skip=", "--parents", "--topo-order", "--count", "--no-walk"}),
+        "rev-list": frozenset(
+            {
+                "--max-count=",
+                "--skip=",
+                "--parents",
+                "--topo-order",
+                "--count",
+                "--no-walk",
+                "--branches",
+                "--min-parents=",
+            }
+        ),
         "symbolic-ref": frozenset(),
         "unpack-objects": frozenset({"-q", "--strict"}),
         "update-ref": frozenset({"--stdin", "-z"}),
@@ -84,6 +100,7 @@ class GitCommand:
     repository: Path | None = None
     config: Sequence[str] = ()
     protocol: str = ""
+    scratch: Path | None = None  # where new objects go instead of into the repository
 
     def __post_init__(self) -> None:
         """Refuse whatever is not in the table."""
@@ -144,15 +161,24 @@ class Git:
         self._program = program
 
     @property
+    def scratches(self) -> Path:
+        """Where throw-away object folders are made."""
+        return self._home / "scratch"
+
+    @property
     def hooks(self) -> Path:
         """An empty folder for core.hooksPath."""
         return self._home / "hooks"
 
     def prepare(self) -> None:
-        """Make the home folder."""
-        self.hooks.mkdir(parents=True, exist_ok=True)
+        """Make the home folder, without what an earlier process left in it."""
+        shutil.rmtree(self.scratches, ignore_errors=True)
+        for folder in (self.hooks, self.scratches):
+            folder.mkdir(parents=True, exist_ok=True)
 
-    def environment(self, protocol: str = "") -> dict[str, str]:
+    def environment(
+        self, protocol: str = "", repository: Path | None = None, scratch: Path | None = None
+    ) -> dict[str, str]:
         """The whole environment of a git process."""
         env = {
             "PATH": "/usr/bin:/bin",
@@ -168,6 +194,9 @@ class Git:
         }
         if protocol:
             env["GIT_PROTOCOL"] = protocol
+        if scratch is not None and repository is not None:
+            env["GIT_OBJECT_DIRECTORY"] = str(scratch)
+            env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = _quoted(repository / "objects")
         return env
 
     def start(
@@ -187,12 +216,16 @@ class Git:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env={**self.environment(command.protocol), **_TUNING.get(command.subcommand, {})},
-            cwd="/",
+            env=self._environment(command),
+            cwd=command.scratch or "/",
             start_new_session=True,
             bufsize=0,
             pass_fds=keep,
         )
+
+    def _environment(self, command: GitCommand) -> dict[str, str]:
+        env = self.environment(command.protocol, command.repository, command.scratch)
+        return {**env, **_TUNING.get(command.subcommand, {})}
 
     def run(
         self, command: GitCommand, data: bytes = b"", *, ok: Sequence[int] = (0,), timeout: float = 120.0
@@ -208,6 +241,11 @@ class Git:
             message = err.decode("utf-8", "replace").strip()[-2000:]
             raise GitError(command.subcommand, process.returncode, message)
         return Result(process.returncode, out, err)
+
+
+def _quoted(path: Path) -> str:
+    """As a list of folders takes it that is divided by colons."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from codeyard.git.command import Git, GitCommand
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+UNPACK_LIMIT = 20
 _PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3}
 
 NORMAL, EXECUTABLE, SYMLINK, FOLDER, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o040000, 0o160000
@@ -158,7 +159,13 @@ def _pack_header(kind: int, size: int) -> bytes:
 
 
 def write_objects(git: Git, repository: Path, objects: Sequence[NewObject]) -> None:
-    """Write the objects durably, checked for broken content and links; all in one process."""
+    """Write the objects durably, checked for broken content and links; all in one process.
+
+    Many are kept as one pack, as receive-pack does with a push (receive.unpackLimit): two files are made durable
+    instead of one for each object.
+    """
     unique = list({one.id: one for one in objects}.values())
     if unique:
-        git.run(GitCommand("unpack-objects", ["-q", "--strict"], repository=repository), pack(unique))
+        loose = len(unique) < UNPACK_LIMIT
+        name, flags = ("unpack-objects", ["-q", "--strict"]) if loose else ("index-pack", ["--stdin", "--strict"])
+        git.run(GitCommand(name, flags, repository=repository), pack(unique))

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from codeyard.git.command import Git
+from codeyard.git.objects import UNPACK_LIMIT
 
 _CONFIG = """\
 [core]
@@ -27,7 +28,7 @@ _CONFIG = """\
 \tdenyDeleteCurrent = refuse
 \tdenyNonFastForwards = false
 \tmaxInputSize = {max_input}
-\tunpackLimit = 20
+\tunpackLimit = {unpack_limit}
 \tadvertisePushOptions = false
 [transfer]
 \thideRefs = refs/codeyard
@@ -65,7 +66,7 @@ def create(git: Git, path: Path, default_ref: str, max_input: int = MAX_INPUT) -
         (path / folder).mkdir(parents=True)
     texts = {
         "HEAD": f"ref: {default_ref}\n",
-        "config": _CONFIG.format(hooks=_quoted(git.hooks), max_input=max_input),
+        "config": _CONFIG.format(hooks=_quoted(git.hooks), max_input=max_input, unpack_limit=UNPACK_LIMIT),
         "info/attributes": _ATTRIBUTES,
     }
     for name, text in texts.items():

@@ -43,7 +43,7 @@ def _entries(read: ReadTree, tree_id: str) -> list[TreeEntry]:
 
 
 def _names(path: str) -> list[bytes]:
-    return [name.encode() for name in path.split("/") if name]
+    return [name.encode("utf-8", "surrogateescape") for name in path.split("/") if name]
 
 
 @dataclass(slots=True)
@@ -77,6 +77,25 @@ class TreeEditor:
         if there is not None and there.mode in (FOLDER, SUBMODULE):
             raise PathConflict("folder" if there.is_folder else "submodule", path)
         folder.entries[names[-1]] = TreeEntry(names[-1], mode, blob_id)
+
+    def force(self, path: str, mode: int, object_id: str) -> None:
+        """Put an entry, even a submodule or a whole folder, and let whatever is in the way go."""
+        names = _names(path)
+        folder = self._root
+        for name in names[:-1]:
+            child = self._child(folder, name)
+            if child is None:
+                folder.entries.pop(name, None)
+                child = self._descend(folder, name, path)
+            folder = child
+        folder.folders.pop(names[-1], None)
+        folder.entries[names[-1]] = TreeEntry(names[-1], mode, object_id)
+
+    def discard(self, path: str) -> None:
+        """Remove what is no folder at the path, if there is anything, and the folders that it leaves empty."""
+        there = self.get(path)
+        if there is not None and not there.is_folder:
+            self.remove(path)
 
     def remove(self, path: str) -> str:
         """Remove a file, and the folders that it leaves empty; the file's folder if it is one of those."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codeyard.git import diff, refs, repository, trees
+from codeyard.git import diff, merging, refs, repository, trees
 from codeyard.git.archive import zip_of
 from codeyard.git.command import Git, GitError
 from codeyard.git.names import ZERO
@@ -17,6 +17,7 @@ from codeyard.git.objects import (
     EMPTY_TREE,
     EXECUTABLE,
     NORMAL,
+    UNPACK_LIMIT,
     NewObject,
     Signature,
     TreeEntry,
@@ -28,6 +29,7 @@ from codeyard.git.objects import (
     write_objects,
 )
 from codeyard.git.pktline import RefCommand
+from codeyard.git.scratch import scratch
 from codeyard.git.transfer import check
 from codeyard.git.trees import PathConflict, TreeEditor
 from tests.unit.git.conftest import Bare
@@ -88,6 +90,20 @@ def test_written_objects_satisfy_fsck_and_read_as_they_were_meant(bare: Bare) ->
 def test_an_object_with_a_broken_link_is_not_written(bare: Bare) -> None:
     with pytest.raises(GitError):
         write_objects(bare.git, bare.path, [commit("1" * 40, (), WHO, WHO, "m")])
+
+
+def test_many_objects_are_written_as_one_pack_and_none_of_them_where_a_link_is_broken(bare: Bare) -> None:
+    blobs = [NewObject("blob", b"%d" % number) for number in range(UNPACK_LIMIT)]
+    root = tree(TreeEntry(b"%d" % number, NORMAL, blob.id) for number, blob in enumerate(blobs))
+    with pytest.raises(GitError):
+        write_objects(bare.git, bare.path, [*blobs, commit(root.id, (), WHO, WHO, "m")])
+    assert not list((bare.path / "objects" / "pack").glob("*.pack"))
+    made = commit(root.id, (), WHO, WHO, "m")
+    write_objects(bare.git, bare.path, [*blobs, root, made])
+    refs.update_refs(bare.git, bare.path, [RefCommand("refs/heads/main", ZERO, made.id)])
+    assert check(bare.git, bare.path) == []
+    assert len(list((bare.path / "objects" / "pack").glob("*.pack"))) == 1
+    assert bare.objects.read(bare.path, blobs[3].id)
 
 
 def test_a_commits_further_headers_are_kept_apart() -> None:
@@ -180,8 +196,12 @@ def test_histories_are_compared(bare: Bare) -> None:
     assert diff.merge_base(bare.git, bare.path, left, alone) is None
     assert diff.is_ancestor(bare.git, bare.path, base, left)
     assert not diff.is_ancestor(bare.git, bare.path, left, right)
-    assert diff.merges_cleanly(bare.git, bare.path, left, right)
-    assert not diff.merges_cleanly(bare.git, bare.path, left, rival)
+    with scratch(bare.git) as into:
+        merged, conflicts = merging.merge_lines(bare.git, bare.path, left, right, into)
+        assert (set(into.objects()) <= {merged}, conflicts) == (True, [])
+        _, conflicts = merging.merge_lines(bare.git, bare.path, left, rival, into)
+        assert {(one.path, one.stage) for one in conflicts} == {("a", 1), ("a", 2), ("a", 3)}
+    assert not into.folder.exists()
     assert diff.history(bare.git, bare.path, left, "a", count=9) == [(left, [base]), (base, [])]
 
 

@@ -27,6 +27,7 @@ _ON_TOPIC = {
     "UntagResource": "ResourceArn",
 }
 _ACTIONS = {"PublishBatch": "Publish"}
+_VOUCHING = frozenset({"codecommit.amazonaws.com"})  # CodeCommit's guide asks for a policy only across accounts
 
 
 def access(db: Database, clock: Clock) -> dict[str, Access]:
@@ -54,10 +55,18 @@ def _policy(db: Database, arn: str) -> tuple[str | None, dict[str, str | list[st
     found: Any = db.read(lambda tx: store.topic(tx, arn)) if arn else None
     if found is None:
         return None, {}
-    # The default policy's AWS:SourceOwner names callers that AWS's own services vouch for; no caller here is one,
-    # so that a user of the account needs an identity policy like anywhere else.
+    # The default policy's AWS:SourceOwner names callers that AWS's own services vouch for (see _vouched), so that a
+    # user of the account needs an identity policy like anywhere else.
     keys: dict[str, str | list[str]] = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
     return found.attributes.get("Policy") or default_policy(found.arn, found.account), keys
+
+
+def _vouched(scope: Scope) -> dict[str, str | list[str]]:
+    """For whom a service publishes that needs no policy of its own on a topic of the same account."""
+    principal = scope.principal
+    if principal.kind != "service" or principal.name not in _VOUCHING or scope.source_arn.count(":") < 5:
+        return {}
+    return {"aws:SourceOwner": scope.source_arn.split(":")[4]}
 
 
 def _on_topic(db: Database, operation: str, member: str) -> Access:
@@ -69,7 +78,7 @@ def _on_topic(db: Database, operation: str, member: str) -> Access:
         own: dict[str, str | list[str]] = {}
         if operation == "Subscribe":
             own = {"sns:Endpoint": text(params, "Endpoint"), "sns:Protocol": text(params, "Protocol")}
-        return (Check(action, arn or "*", {**keys, **own, **request_tags(params)}, policy),)
+        return (Check(action, arn or "*", {**keys, **own, **_vouched(scope), **request_tags(params)}, policy),)
 
     return checks
 

@@ -8,7 +8,7 @@ from codeyard.contract import Part
 from codeyard.engine import Kit
 from codeyard.git.catfile import CatFiles
 from codeyard.git.command import Git
-from codeyard.services.codecommit import refs
+from codeyard.services.codecommit import refs, triggers
 from codeyard.services.codecommit.access import ACCESS, with_resource_tags
 from codeyard.services.codecommit.api import CodeCommit, Rooms
 from codeyard.services.codecommit.errors import error_for
@@ -42,6 +42,10 @@ def part(kit: Kit) -> Part:
         errors=error_for,
         doors=frozenset({"GitPull", "GitPush", "UploadArchive"}),
         reconcilers={refs.SETTLE: changes.settle_lapsed},
-        effects={refs.HEAD: changes.align_head, "codecommit.remove": remove},
+        effects={
+            refs.HEAD: changes.align_head,
+            triggers.TRIGGER: triggers.Sender(kit.clients).send,
+            "codecommit.remove": remove,
+        },
         on_start=start,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,14 +88,24 @@ def _check_counts(wanted: Edits) -> None:
 
 def _check_paths(wanted: Edits) -> None:
     puts = [put.path for put in wanted.puts]
-    if len(set(puts)) != len(puts):
-        raise AwsError("PutFileEntryConflictException", "A file is put twice.")
+    if any(_has_folder(path, set(puts)) for path in puts):
+        raise AwsError("PutFileEntryConflictException", "The same path is put as a file and as a folder.")
     others = [*wanted.deletes, *(path for path, _ in wanted.modes)]
     moved = [put.source for put in wanted.puts if put.move and put.source is not None]
-    if len(set(others)) != len(others) or set(puts) & set(others) or set(moved) & set(others):
+    if (
+        len(set(puts)) != len(puts)
+        or len(set(others)) != len(others)
+        or set(puts) & set(others)
+        or set(moved) & set(others)
+    ):
         raise AwsError("SamePathRequestException", "The same path stands in more than one change.")
     if len(set(moved)) != len(moved) or set(moved) & set(puts):
         raise AwsError("SamePathRequestException", "The same path stands in more than one change.")
+
+
+def _has_folder(path: str, files: Set[str]) -> bool:
+    names = path.split("/")
+    return any("/".join(names[:depth]) in files for depth in range(1, len(names)))
 
 
 def _check_sizes(wanted: Edits) -> None:

@@ -24,6 +24,12 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "TagKeys": ("TagKeysList",),
         "TargetBranch": ("TargetBranch", "BranchName"),
         "PutFiles": ("FileEntry",),
+        "Triggers": ("RepositoryTriggersList",),
+        "Name": ("RepositoryTriggerName",),
+        "DestinationArn": ("RepositoryTriggerDestinationArn",),
+        "CustomData": ("RepositoryTriggerCustomData",),
+        "Branches": ("RepositoryTriggerBranchName", "RepositoryTriggerBranchNameList"),
+        "Events": ("RepositoryTriggerEventsList", "RepositoryTriggerEvents"),
         "KmsKeyId": ("EncryptionKeyInvalidId",),
     }
 )

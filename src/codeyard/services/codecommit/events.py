@@ -6,24 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from codeyard.contract import Event
-from codeyard.git.names import ZERO, split_ref
+from codeyard.git.names import HIDDEN, ZERO, split_ref
 from codeyard.services.codecommit.model import Intent, Repository
 
 STATE_CHANGE = "CodeCommit Repository State Change"
+UNREFERENCED = f"{HIDDEN}merges/"
 
 
 def reference_change(
     repository: Repository, change: Intent, caller_arn: str, detail: Mapping[str, Any], now: int
 ) -> Event | None:
-    """referenceCreated, referenceUpdated or referenceDeleted; None for references that are no branch or tag."""
+    """referenceCreated, referenceUpdated or referenceDeleted, or unreferencedMergeCommitCreated.
+
+    None for references that are no branch or tag, nor the server's own name of an unreferenced merge.
+    """
     kind, name = split_ref(change.ref)
-    if not kind or change.old == change.new:
+    if change.old == change.new:
         return None
-    said: dict[str, Any] = {
+    if change.ref.startswith(UNREFERENCED) and change.old == ZERO:
+        said = {"event": "unreferencedMergeCommitCreated", "commitId": change.new}
+        return _event(repository, caller_arn, {**said, **detail}, now)
+    if not kind:
+        return None
+    said = {
         "event": _verb(change),
-        "callerUserArn": caller_arn,
-        "repositoryName": repository.name,
-        "repositoryId": repository.id,
         "referenceType": kind,
         "referenceName": name,
         "referenceFullName": change.ref,
@@ -32,10 +38,15 @@ def reference_change(
         said["commitId"] = change.new
     if change.old != ZERO:
         said["oldCommitId"] = change.old
+    return _event(repository, caller_arn, {**said, **detail}, now)
+
+
+def _event(repository: Repository, caller_arn: str, said: Mapping[str, Any], now: int) -> Event:
+    who = {"callerUserArn": caller_arn, "repositoryName": repository.name, "repositoryId": repository.id}
     return Event(
         source="aws.codecommit",
         detail_type=STATE_CHANGE,
-        detail={**said, **detail},
+        detail={**who, **said},
         account=repository.account,
         region=repository.region,
         time=now,

@@ -23,6 +23,9 @@ MAX_NAME, MAX_EMAIL = 1024, 256
 MAX_PATH, MAX_DEPTH = 4096, 20
 MAX_TAGS, MAX_BATCH = 50, 100
 MAX_REPOSITORIES = 1000
+# CodeCommit has these limits of merges, but does not say how large they are.
+MAX_DIVERGENCE, MAX_COMPARED_ITEMS, MAX_LOADED_FILES, MAX_RESOLUTIONS = 50_000, 100_000, 2_000, 1_000
+MAX_TEXT = 16 * 1024 * 1024  # what is larger is binary, as for git (core.bigFileThreshold)
 PAGE = 100
 
 _REPOSITORY = re.compile(r"[\w.-]{1,100}\Z", re.ASCII)

@@ -92,6 +92,13 @@ class Reader:
         found = self._objects.info(self.path, blob_id)
         return found.size if found is not None and found.type == "blob" else None
 
+    def content(self, blob_id: str) -> bytes:
+        """A blob's content, whatever its size."""
+        found = self._objects.read(self.path, blob_id)
+        if found is None or found[0].type != "blob":
+            raise LookupError(f"blob {blob_id} is missing")
+        return found[1]
+
     def blob(self, blob_id: str, limit: int) -> tuple[int, bytes] | None:
         """A blob's size and content; FileTooLargeException beyond the limit, None where there is none."""
         size = self.blob_size(blob_id)

@@ -21,7 +21,7 @@ from codeyard.git.command import Git, GitError
 from codeyard.git.names import ZERO
 from codeyard.git.objects import NewObject, write_objects
 from codeyard.git.pktline import RefCommand
-from codeyard.services.codecommit import events, model, store, trail
+from codeyard.services.codecommit import events, model, store, trail, triggers
 from codeyard.services.codecommit.model import Intent, Repository
 from codeyard.services.codecommit.repositories import RepositoryStore
 
@@ -173,6 +173,7 @@ class RefChanges:
             event = events.reference_change(repository, change, batch.caller, batch.detail, now)
             if event is not None:
                 tx.emit(event)
+        triggers.fire(tx, repository, batch.id, done, batch.caller, now)
         store.update(tx, repository.id, modified=now)
         branch = model.first_branch([change.ref for change in done if change.new != ZERO])
         if branch and store.set_first_default(tx, repository.id, branch):

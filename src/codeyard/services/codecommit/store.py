@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +37,15 @@ intents = sa.Table(
     sa.Column("caller", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("created", sa.BigInteger, nullable=False),
+)
+
+# All triggers of a repository, as PutRepositoryTriggers replaces them.
+repository_triggers = sa.Table(
+    "codecommit_triggers",
+    schema,
+    sa.Column("repository_id", Key(), primary_key=True),
+    sa.Column("configuration", sa.Text, nullable=False),
+    sa.Column("triggers", sa.Text, nullable=False),
 )
 
 _R = repositories.c
@@ -132,6 +141,7 @@ def delete(tx: Any, repository_id: str) -> None:
     """Remove a repository and whatever was begun in it."""
     tx.notify(CHANGED)
     tx.execute(sa.delete(intents).where(intents.c.repository_id == repository_id))
+    tx.execute(sa.delete(repository_triggers).where(repository_triggers.c.repository_id == repository_id))
     tx.execute(sa.delete(repositories).where(_R.id == repository_id))
 
 
@@ -179,3 +189,15 @@ def repository_of_batch(tx: Any, batch: str) -> str | None:
     """The repository that an open batch belongs to."""
     found = tx.scalar(sa.select(intents.c.repository_id).where(intents.c.batch == batch).limit(1))
     return None if found is None else str(found)
+
+
+def triggers(tx: Any, repository_id: str) -> tuple[str | None, list[dict[str, Any]]]:
+    """A repository's triggers with the id of their configuration; None when none were ever put."""
+    row = tx.one(sa.select(repository_triggers).where(repository_triggers.c.repository_id == repository_id))
+    return (None, []) if row is None else (row.configuration, loads(row.triggers))
+
+
+def put_triggers(tx: Any, repository_id: str, configuration: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Replace a repository's triggers."""
+    values = {"configuration": configuration, "triggers": dumps(list(found))}
+    tx.upsert(repository_triggers, {"repository_id": repository_id}, values)

@@ -219,6 +219,42 @@ def test_a_push_can_go_back_and_delete(service: Service, work: Path) -> None:
     assert [event["event"] for event in service.events()][2:] == ["referenceUpdated", "referenceDeleted"]
 
 
+def put_trigger(service: Service) -> None:
+    arn = "arn:aws:sns:us-east-1:123456789012:t"
+    trigger = {"name": "t", "destinationArn": arn, "branches": [], "events": ["all"]}
+    service.call("PutRepositoryTriggers", repositoryName="demo", triggers=[trigger])
+
+
+def fired(service: Service) -> list[Any]:
+    """The references of each message that waits to be sent."""
+    rows = service.kit.db.read(
+        lambda tx: tx.all(sa.text("SELECT payload FROM effects WHERE kind = 'codecommit.trigger'"))
+    )
+    return [loads(loads(row.payload)["publish"]["Message"])["Records"][0]["codecommit"]["references"] for row in rows]
+
+
+def test_a_push_fires_triggers_once_with_all_its_references(service: Service, work: Path) -> None:
+    put_trigger(service)
+    tip = run(work, "rev-parse", "HEAD")
+    push(service, work, ("refs/heads/main", ZERO, tip), ("refs/tags/v1", ZERO, tip), ("refs/notes/x", ZERO, tip))
+    made = [{"commit": tip, "created": True, "ref": ref} for ref in ("refs/heads/main", "refs/tags/v1")]
+    assert fired(service) == [made]
+
+
+@pytest.mark.parametrize(("point", "done"), POINTS, ids=[point for point, _ in POINTS])
+def test_after_a_crash_a_trigger_is_fired_for_a_change_that_happened_and_else_not(
+    service: Service, monkeypatch: pytest.MonkeyPatch, point: str, done: int
+) -> None:
+    put_trigger(service)
+    with monkeypatch.context() as patch:
+        crash_at(patch, point)
+        with pytest.raises(Died):
+            put(service)
+    service.restart()
+    service.restart()
+    assert len(fired(service)) == done
+
+
 def test_the_default_branch_is_not_deleted_by_a_push(service: Service, work: Path) -> None:
     tip = run(work, "rev-parse", "HEAD")
     push(service, work, ("refs/heads/main", ZERO, tip), ("refs/heads/x", ZERO, tip))

@@ -16,7 +16,12 @@ MODEL = botocore.session.get_session().get_service_model("codecommit")
 BUILT = [name for name in MODEL.operation_names if hasattr(CodeCommit, xform_name(name))]
 
 # Members that the operation's model has no exception for: the service answers ValidationException.
+MERGES = ("CreateUnreferencedMergeCommit", "MergeBranchesBySquash", "MergeBranchesByThreeWay")
 NONE_MODELLED = {
+    *((merge, member, "type") for merge in MERGES for member in ("authorName", "commitMessage", "keepEmptyFolders")),
+    ("BatchDescribeMergeConflicts", "filePaths", "type"),
+    ("PutRepositoryTriggers", "triggers", "type"),
+    ("TestRepositoryTriggers", "triggers", "type"),
     ("BatchGetCommits", "commitIds", "type"),
     ("BatchGetRepositories", "repositoryNames", "type"),
     ("CreateCommit", "authorName", "type"),

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from codeyard.contract import AwsError
+from codeyard.git.diff import TreeDiffs
+from codeyard.git.objects import EMPTY_TREE
 from codeyard.git.transfer import check
+from codeyard.services.codecommit import model
 from tests.unit.services.codecommit.harness import ACCOUNT, ALICE, REGION, Service
 
 NOWHERE = "1" * 40
@@ -139,7 +142,7 @@ def test_without_a_name_the_author_is_the_callers_arn(service: Service) -> None:
 def test_put_file_names_the_tip_that_it_builds_on(service: Service) -> None:
     first = put(service)
     second = put(service, content=b"two", parentCommitId=first["commitId"])
-    req = {"repositoryName": "demo", "branchName": "main", "filePath": "b", "fileContent": b""}
+    req = {"repositoryName": "demo", "branchName": "main", "filePath": "b", "fileContent": b"x"}
     assert refusal(service, "PutFile", **req) == "ParentCommitIdRequiredException"
     assert refusal(service, "PutFile", **req, parentCommitId="x") == "InvalidParentCommitIdException"
     assert refusal(service, "PutFile", **req, parentCommitId=NOWHERE) == "ParentCommitDoesNotExistException"
@@ -153,7 +156,7 @@ def test_put_file_names_the_tip_that_it_builds_on(service: Service) -> None:
 
 def test_a_file_cannot_stand_where_a_folder_is_nor_a_folder_where_a_file_is(service: Service) -> None:
     tip = put(service, "d/f")["commitId"]
-    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"", "parentCommitId": tip}
+    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"x", "parentCommitId": tip}
     assert refusal(service, "PutFile", **req, filePath="d") == "FileNameConflictsWithDirectoryNameException"
     assert refusal(service, "PutFile", **req, filePath="d/f/g") == "DirectoryNameConflictsWithFileNameException"
 
@@ -162,12 +165,12 @@ def test_a_file_cannot_stand_where_a_folder_is_nor_a_folder_where_a_file_is(serv
     "path", ["", "/", "a//b", "../a", "a/./b", ".git/config", "x/.GIT/y", "/".join("d" * 21), "a\0b", "a" * 4097]
 )
 def test_a_path_that_could_do_harm_is_refused(service: Service, path: str) -> None:
-    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"", "filePath": path}
+    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"x", "filePath": path}
     assert refusal(service, "PutFile", **req) == "InvalidPathException"
 
 
 def test_limits_of_the_author_and_the_message(service: Service) -> None:
-    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"", "filePath": "a"}
+    req = {"repositoryName": "demo", "branchName": "main", "fileContent": b"x", "filePath": "a"}
     assert refusal(service, "PutFile", **req, name="n" * 1025) == "NameLengthExceededException"
     assert refusal(service, "PutFile", **req, email="e" * 257) == "InvalidEmailException"
     long = {**req, "commitMessage": "m" * (256 * 1024 + 1)}
@@ -210,7 +213,8 @@ REFUSED_COMMITS = [
     ({"putFiles": [file(f"f{n}") for n in range(101)]}, "MaximumFileEntriesExceededException"),
     ({"putFiles": [{"filePath": "a"}]}, "SourceFileOrContentRequiredException"),
     ({"putFiles": [{**ENTRY, "sourceFile": {"filePath": "b"}}]}, "FileContentAndSourceFileSpecifiedException"),
-    ({"putFiles": [ENTRY, ENTRY]}, "PutFileEntryConflictException"),
+    ({"putFiles": [ENTRY, ENTRY]}, "SamePathRequestException"),
+    ({"putFiles": [ENTRY, {**ENTRY, "filePath": "a/b/c"}]}, "PutFileEntryConflictException"),
     ({"putFiles": [ENTRY], "deleteFiles": [{"filePath": "a"}]}, "SamePathRequestException"),
     ({"deleteFiles": [{"filePath": "nope"}]}, "FileDoesNotExistException"),
     ({"putFiles": [{"filePath": "b", "sourceFile": {"filePath": "nope"}}]}, "FileDoesNotExistException"),
@@ -365,6 +369,50 @@ def test_differences_tell_added_changed_and_deleted_files(service: Service) -> N
     assert refusal(service, "GetDifferences", **req, afterPath="none") == "PathDoesNotExistException"
     assert refusal(service, "GetDifferences", **req, MaxResults=0) == "InvalidMaxResultsException"
     assert refusal(service, "GetDifferences", **req, NextToken="zz") == "InvalidContinuationTokenException"
+
+
+def test_a_file_that_became_a_folder_differs_as_a_file_gone_and_files_added(service: Service) -> None:
+    first = commit(service, None, putFiles=[file("a"), file("z")])["commitId"]
+    second = commit(service, first, deleteFiles=[{"filePath": "a"}])["commitId"]
+    third = commit(service, second, putFiles=[file("a/x"), file("a/y")])["commitId"]
+    asked = {"repositoryName": "demo", "beforeCommitSpecifier": first, "afterCommitSpecifier": third}
+    found, token = [], {}
+    while True:
+        page = service.call("GetDifferences", **asked, beforePath="a", MaxResults=1, **token)
+        found += page["differences"]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    told = [(one["changeType"], one.get("afterBlob", one.get("beforeBlob"))["path"]) for one in found]
+    assert told == [("D", "a"), ("A", "a/x"), ("A", "a/y")]
+    assert refusal(service, "GetDifferences", **asked, beforePath="b") == "PathDoesNotExistException"
+
+
+def test_differences_are_kept_only_within_a_bound(service: Service) -> None:
+    first = commit(service, None, putFiles=[file(f"f{n}") for n in range(5)])["commitId"]
+    second = commit(service, first, putFiles=[file("f0", b"y")])["commitId"]
+    diffs = TreeDiffs(service.rooms.git, bound=5)
+    path = service.rooms.repositories.path(
+        service.call("GetRepository", repositoryName="demo")["repositoryMetadata"]["repositoryId"]
+    )
+    for before, after, count in ((EMPTY_TREE, first, 5), (first, second, 1), (EMPTY_TREE, second, 5)):
+        changes, total = diffs.page(path, before, after, 0, 100)
+        assert (len(changes), total) == (count, count)
+        assert sum(len(fields) // 2 for fields in diffs._kept.values()) <= 5
+
+
+@pytest.mark.parametrize("path", ["", "/", "../x", "a//b", "a/../b", "a\0b"])
+def test_a_history_of_what_is_no_path_is_refused(service: Service, path: str) -> None:
+    put(service)
+    assert refusal(service, "ListFileCommitHistory", repositoryName="demo", filePath=path) == "ValidationException"
+
+
+@pytest.mark.parametrize(("start", "at"), [("a\nb", 0), ("HEAD", 0), (NOWHERE, 0), ("$", -1), ("$", 2**62)])
+def test_a_history_is_not_resumed_by_a_token_that_was_never_given(service: Service, start: str, at: int) -> None:
+    tip = put(service)["commitId"]
+    token = model.encode_token(s=start.replace("$", tip), n=at)
+    req = {"repositoryName": "demo", "filePath": "a.txt", "nextToken": token}
+    assert refusal(service, "ListFileCommitHistory", **req) == "InvalidContinuationTokenException"
 
 
 def test_a_files_history_names_its_versions_and_what_followed_them(service: Service) -> None:

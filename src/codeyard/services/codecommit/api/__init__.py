@@ -5,13 +5,16 @@ from __future__ import annotations
 from codeyard.services.codecommit.api.base import Rooms
 from codeyard.services.codecommit.api.branches import Branches
 from codeyard.services.codecommit.api.commits import Commits
+from codeyard.services.codecommit.api.conflicts import Conflicts
 from codeyard.services.codecommit.api.files import Files
+from codeyard.services.codecommit.api.merges import Merges
 from codeyard.services.codecommit.api.repositories import Repositories
 from codeyard.services.codecommit.api.transfers import Transfers
+from codeyard.services.codecommit.api.triggers import Triggers
 from codeyard.services.codecommit.api.writing import Writing
 
 __all__ = ["CodeCommit", "Rooms"]
 
 
-class CodeCommit(Repositories, Branches, Files, Commits, Writing, Transfers):
+class CodeCommit(Repositories, Branches, Files, Commits, Writing, Merges, Conflicts, Triggers, Transfers):
     """Every operation that is built; the others answer 501."""

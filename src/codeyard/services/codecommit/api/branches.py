@@ -1,11 +1,11 @@
-"""Operations on branches, and merging by moving a branch forward."""
+"""Operations on branches."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
-from codeyard.git import diff, refs
+from codeyard.git import refs
 from codeyard.git.names import ZERO
 from codeyard.git.pktline import RefCommand
 from codeyard.services.codecommit import model, store
@@ -15,7 +15,7 @@ from codeyard.services.codecommit.refs import HEAD
 
 
 class Branches(Base):
-    """Create, read, list, delete and merge branches; choose the default one."""
+    """Create, read, list and delete branches; choose the default one."""
 
     def create_branch(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Create a branch at a commit; BranchNameExistsException when it is there."""
@@ -82,63 +82,9 @@ class Branches(Base):
         self._rooms.changes.align_head("", {"repositoryId": repository.id})
         return {}
 
-    def get_merge_options(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """How two commits can be merged, at the level of detail asked for."""
-        reader = self._open(ctx, req)
-        source = reader.resolve(req["sourceCommitSpecifier"])
-        destination = reader.resolve(req["destinationCommitSpecifier"])
-        base = diff.merge_base(self._rooms.git, reader.path, destination, source)
-        options = []
-        if base == destination:
-            options.append("FAST_FORWARD_MERGE")
-        if base == destination or self._merges(req, reader, base, source, destination):
-            options += ["SQUASH_MERGE", "THREE_WAY_MERGE"]
-        return {
-            "mergeOptions": options,
-            "sourceCommitId": source,
-            "destinationCommitId": destination,
-            "baseCommitId": base or "",
-        }
-
-    def _merges(self, req: Params, reader: Reader, base: str | None, source: str, destination: str) -> bool:
-        if req.get("conflictResolutionStrategy", "NONE") in ("ACCEPT_SOURCE", "ACCEPT_DESTINATION"):
-            return True
-        git, path = self._rooms.git, reader.path
-        if req.get("conflictDetailLevel") == "LINE_LEVEL":
-            return diff.merges_cleanly(git, path, destination, source)
-        if base is None:
-            return False
-        root = reader.root(base)
-        ours = {change.path for change in diff.diff_trees(git, path, root, reader.root(destination))}
-        theirs = {change.path for change in diff.diff_trees(git, path, root, reader.root(source))}
-        return not ours & theirs and diff.merges_cleanly(git, path, destination, source)
-
-    def merge_branches_by_fast_forward(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """Move the target branch to the source; ManualMergeRequiredException when their histories parted."""
-        reader = self._open(ctx, req)
-        source = reader.resolve(req["sourceCommitSpecifier"])
-        target = self._target(reader, req)
-        destination = reader.resolve(req["destinationCommitSpecifier"])
-        tip = _tip(reader, target)
-        if tip != destination:
-            raise AwsError("InvalidTargetBranchException", f"{target} is not at the destination commit.")
-        if not diff.is_ancestor(self._rooms.git, reader.path, tip, source):
-            raise AwsError("ManualMergeRequiredException", "The branches cannot be merged by fast-forward.")
-        if tip != source:
-            self._move(ctx, reader, target, tip, source, _merge_detail(source, destination))
-        return {"commitId": source, "treeId": reader.root(source)}
-
-    def _target(self, reader: Reader, req: Params) -> str:
-        name = req.get("targetBranch") or req["destinationCommitSpecifier"].removeprefix("refs/heads/")
-        if reader.branch_tip(name) is None and reader.is_tag(name):
-            raise AwsError("BranchNameIsTagNameException", f"{name} is a tag, not a branch.")
-        return str(name)
-
-    def _move(
-        self, ctx: Context, reader: Reader, branch: str, old: str, new: str, detail: dict[str, str] | None = None
-    ) -> None:
+    def _move(self, ctx: Context, reader: Reader, branch: str, old: str, new: str) -> None:
         change = RefCommand(f"refs/heads/{branch}", old, new)
-        self._rooms.changes.apply(ctx, reader.repository, [change], detail=detail)
+        self._rooms.changes.apply(ctx, reader.repository, [change])
 
 
 def _tip(reader: Reader, name: str) -> str:
@@ -146,14 +92,3 @@ def _tip(reader: Reader, name: str) -> str:
     if tip is None:
         raise AwsError("BranchDoesNotExistException", f"Branch {name} does not exist.")
     return tip
-
-
-def _merge_detail(source: str, destination: str) -> dict[str, str]:
-    return {
-        "baseCommitId": destination,
-        "sourceCommitId": source,
-        "destinationCommitId": destination,
-        "mergeOption": "FAST_FORWARD_MERGE",
-        "conflictDetailsLevel": "FILE_LEVEL",
-        "conflictResolutionStrategy": "NONE",
-    }

@@ -7,16 +7,22 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.git import diff
-from codeyard.git.diff import Change
+from codeyard.git.diff import Change, TreeDiffs
 from codeyard.git.names import is_object_id
-from codeyard.git.objects import EMPTY_TREE, NORMAL, Commit, TreeEntry, tree, write_objects
+from codeyard.git.objects import EMPTY_TREE, NORMAL, Commit, TreeEntry
 from codeyard.services.codecommit import model
-from codeyard.services.codecommit.api.base import Base
+from codeyard.services.codecommit.api.base import Base, Rooms
 from codeyard.services.codecommit.reading import Reader
+
+Found = tuple[str, str, Change]  # the paths that were asked for, before and after, and a change below them
 
 
 class Commits(Base):
     """Get commits, differences and histories."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        super().__init__(rooms)
+        self._diffs = TreeDiffs(rooms.git)
 
     def get_commit(self, ctx: Context, req: Params) -> dict[str, Any]:
         """One commit."""
@@ -55,40 +61,39 @@ class Commits(Base):
         if token and (token["b"], token["a"]) != (before or "", after):
             raise AwsError("InvalidContinuationTokenException", "The token belongs to other commits.")
         start = max(token["n"], 0) if token else 0
-        changes = self._differences(reader, before, after, req.get("beforePath"), req.get("afterPath"))
-        shown = changes[start : start + limit]
+        shown, total = self._differences(reader, before, after, req, start, limit)
         answer: dict[str, Any] = {"differences": [_difference(change) for change in shown]}
-        if start + limit < len(changes):
+        if start + limit < total:
             answer["NextToken"] = model.encode_token(b=before or "", a=after, n=start + limit)
         return answer
 
     def _differences(
-        self, reader: Reader, before: str | None, after: str, before_path: str | None, after_path: str | None
-    ) -> list[tuple[str, str, Change]]:
-        old_path = model.clean_path(before_path, folder=True) if before_path else ""
-        new_path = model.clean_path(after_path, folder=True) if after_path else ""
+        self, reader: Reader, before: str | None, after: str, req: Params, start: int, limit: int
+    ) -> tuple[list[Found], int]:
+        old_path, new_path = (model.clean_path(req.get(m) or "", folder=True) for m in ("beforePath", "afterPath"))
         old_path, new_path = old_path or new_path, new_path or old_path
         old = reader.find(before, old_path) if before else None
         new = reader.find(after, new_path)
         if old is None and new is None:
-            raise AwsError("PathDoesNotExistException", f"The path {new_path} does not exist in the commits.")
-        if (old and not old.is_folder) or (new and not new.is_folder):
-            return _file_difference(old_path, old, new_path, new)
-        trees = (old.id if old else EMPTY_TREE, new.id if new else EMPTY_TREE)
-        if EMPTY_TREE in trees:
-            write_objects(self._rooms.git, reader.path, [tree(())])
-        changes = diff.diff_trees(self._rooms.git, reader.path, *trees)
-        return [(old_path, new_path, change) for change in changes]
+            raise AwsError("PathDoesNotExistException", f"The path {new_path[:200]} does not exist in the commits.")
+        files = [entry for entry in (old, new) if entry and not entry.is_folder]
+        before_tree, after_tree = (entry.id if entry and entry.is_folder else EMPTY_TREE for entry in (old, new))
+        lead = _file_difference(old_path, old, new_path, new) if files else []
+        at, left = max(start - len(lead), 0), max(limit - len(lead[start:]), 0)
+        changes, total = self._diffs.page(reader.path, before_tree, after_tree, at, left)
+        found = [(old_path, new_path, change) for change in changes]
+        return [*lead[start : start + limit], *found], len(lead) + total
 
     def list_file_commit_history(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The commits that changed a file, newest first, each with the versions that followed it."""
         reader = self._open(ctx, req)
         limit = page_size(req.get("maxResults"))
         start = reader.resolve(req.get("commitSpecifier"))
-        path = req["filePath"].strip("/")
+        path = _history_path(req["filePath"])
         token = model.decode_token(req.get("nextToken"), s=str, n=int)
-        at = max(token["n"], 0) if token else 0
-        start = token["s"] if token and reader.has_commit(token["s"]) else start
+        at = 0
+        if token:
+            start, at = _resumed(reader, token)
         graph = diff.history(self._rooms.git, reader.path, start, path, count=at + limit + 1)
         children = _children(graph)
         page = graph[at : at + limit]
@@ -98,6 +103,22 @@ class Commits(Base):
         if len(graph) > at + limit:
             answer["nextToken"] = model.encode_token(s=start, n=at + limit)
         return answer
+
+
+def _resumed(reader: Reader, token: dict[str, Any]) -> tuple[str, int]:
+    """Where a history goes on; InvalidContinuationTokenException for a token that we cannot have given."""
+    start, at = token["s"], token["n"]
+    if not is_object_id(start) or not reader.has_commit(start) or not 0 <= at < 2**30:
+        raise AwsError("InvalidContinuationTokenException", "The continuation token is not valid.")
+    return start, at
+
+
+def _history_path(path: str) -> str:
+    """A file's path; the operation's model has no exception for a bad one."""
+    try:
+        return model.clean_path(path)
+    except AwsError as error:
+        raise AwsError("ValidationException", error.message, status=400) from error
 
 
 def page_size(asked: Any) -> int:
@@ -127,9 +148,9 @@ def _commit_error(commit_id: str, valid: bool) -> dict[str, str]:
     return {"commitId": commit_id, "errorCode": code, "errorMessage": f"Commit {commit_id[:64]} was not found."}
 
 
-def _file_difference(
-    old_path: str, old: TreeEntry | None, new_path: str, new: TreeEntry | None
-) -> list[tuple[str, str, Change]]:
+def _file_difference(old_path: str, old: TreeEntry | None, new_path: str, new: TreeEntry | None) -> list[Found]:
+    """What became of a file that the path names; a folder on either side shows by its files."""
+    old, new = (None if entry is None or entry.is_folder else entry for entry in (old, new))
     if old and new and (old.id, old.mode) == (new.id, new.mode):
         return []
     kind = "A" if old is None else "D" if new is None else "M"
@@ -139,7 +160,7 @@ def _file_difference(
     return [(old_path, new_path, change)]
 
 
-def _difference(found: tuple[str, str, Change]) -> dict[str, Any]:
+def _difference(found: Found) -> dict[str, Any]:
     old_path, new_path, change = found
     answer: dict[str, Any] = {"changeType": change.kind}
     if change.old_mode:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from codeyard.contract import AwsError, Context, Params, not_implemented
-from codeyard.services.codecommit import model, store
+from codeyard.contract import AwsError, Context, Params
+from codeyard.services.codecommit import keys, model, store
 from codeyard.services.codecommit.api.base import Base, metadata, no_repository, required
 from codeyard.services.codecommit.model import Repository
 
@@ -18,10 +18,10 @@ class Repositories(Base):
         name = req["repositoryName"]
         model.check_repository_name(name)
         tags = model.check_tags(req.get("tags") or {})
-        if req.get("kmsKeyId"):
-            raise not_implemented("codecommit", "CreateRepository with kmsKeyId")
         if self._find(ctx, name) is not None:
             raise _name_exists(name)
+        if req.get("kmsKeyId"):
+            keys.check_key(ctx, req["kmsKeyId"], "CreateRepository")
         now = self._kit.clock.now()
         repository = Repository(
             self._kit.ids.uuid(),

@@ -139,6 +139,8 @@ class Writing(Base):
 
 
 def _content(content: bytes) -> bytes:
+    if not content:
+        raise AwsError("FileContentRequiredException", "PutFile adds no empty files.")
     if len(content) > model.MAX_FILE:
         raise AwsError("FileContentSizeLimitExceededException", "A file has at most 6 MB.")
     return content
