@@ -8,6 +8,7 @@ from typing import Any
 from codeyard.contract import Event
 from codeyard.git.names import ZERO, split_ref
 from codeyard.services.codecommit.model import Intent, Repository
+from codeyard.services.codecommit.pull_changes import MERGED
 
 STATE_CHANGE = "CodeCommit Repository State Change"
 
@@ -35,7 +36,7 @@ def reference_change(
     return Event(
         source="aws.codecommit",
         detail_type=STATE_CHANGE,
-        detail={**said, **detail},
+        detail={**said, **{name: value for name, value in detail.items() if name != MERGED}},
         account=repository.account,
         region=repository.region,
         time=now,
