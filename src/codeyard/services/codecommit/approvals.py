@@ -110,9 +110,7 @@ def _destination(said: Any) -> str:
 
 def _member(said: Any) -> str:
     if not isinstance(said, str) or not (_SHORT_FORM.match(said) or _ARN_FORM.match(said)):
-        raise ValueError(
-            "a pool member is CodeCommitApprovers:ACCOUNT:NAME or the ARN of a user, role session or group"
-        )
+        raise ValueError("a pool member is CodeCommitApprovers:ACCOUNT:NAME or the ARN of an identity")
     return said
 
 
