@@ -24,6 +24,9 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "TagKeys": ("TagKeysList",),
         "TargetBranch": ("TargetBranch", "BranchName"),
         "PutFiles": ("FileEntry",),
+        "Content": ("CommentContent",),
+        "Location": ("FileLocation",),
+        "SourceCommitId": ("CommitId",),
         "KmsKeyId": ("EncryptionKeyInvalidId",),
     }
 )

@@ -198,7 +198,8 @@ def evaluation(tx: Any, pull: Any) -> dict[str, Any]:
     account = pull.pull.partition(":")[0]
     approvers = pull_store.approvers(tx, pull.pull, pull.revision)
     overridden = pull_store.overrider(tx, pull.pull, pull.revision) is not None
-    yes, no = [], []
+    yes: list[str] = []
+    no: list[str] = []
     for row in pull_store.rules_of(tx, pull.pull):
         (yes if satisfied(_rule(row), approvers, account) else no).append(row.name)
     return {

@@ -47,10 +47,10 @@ class Pulls(PullBase):
             raise AwsError("SourceAndDestinationAreSameException", "The source and the destination are one branch.")
         with self._rooms.changes.locks.hold(reader.repository.id, [source, destination]):
             tips = _tip(reader, source), _tip(reader, destination)
-            made = ctx.write(lambda tx: self._insert(tx, ctx, req, reader.repository, (source, destination), tips))
+            made = ctx.write(lambda tx: self._propose(tx, ctx, req, reader.repository, (source, destination), tips))
         return self._shape(made)
 
-    def _insert(
+    def _propose(
         self,
         tx: Any,
         ctx: Context,

@@ -72,12 +72,12 @@ class Templates(Base):
         old, new = _name(req, "oldApprovalRuleTemplateName"), _name(req, "newApprovalRuleTemplateName")
         return self._update(ctx, old, lambda template: None, name=new)
 
-    def _update(self, ctx: Context, name: str, check: Any, **values: Any) -> dict[str, Any]:
+    def _update(self, ctx: Context, old: str, check: Any, /, **values: Any) -> dict[str, Any]:
         def write(tx: Any) -> dict[str, Any]:
-            template = _existing(tx, ctx, name)
+            template = _existing(tx, ctx, old)
             check(template)
-            wanted = values.get("name", name)
-            if wanted != name:
+            wanted = values.get("name", old)
+            if wanted != old:
                 self._must_be_free(tx, ctx, wanted)
             more = {"modified": self._kit.clock.now(), "user": ctx.principal.arn}
             template_store.update(tx, template.id, **values, **more)
