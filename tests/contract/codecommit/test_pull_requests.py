@@ -33,10 +33,8 @@ class Site:
 
     def put(self, branch: str, path: str, content: bytes) -> str:
         place: dict[str, Any] = {"repositoryName": self.name, "branchName": branch}
-        try:
-            place["parentCommitId"] = self.client.get_branch(**place)["branch"]["commitId"]
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "BranchDoesNotExistException"
+        if branch in self.client.list_branches(repositoryName=self.name)["branches"]:
+            place["parentCommitId"] = self.tip(branch)
         return str(self.client.put_file(**place, filePath=path, fileContent=content)["commitId"])
 
     def propose(self, client: Any = None, **more: Any) -> dict[str, Any]:
