@@ -87,7 +87,9 @@ def test_the_event_of_a_comment_has_its_documented_members(site: Site) -> None:
 def test_comments_are_listed_by_their_places_page_by_page(site: Site) -> None:
     post, listed = site.ann.post_comment_for_compared_commit, site.client.get_comments_for_compared_commit
     post(**between(site), content="on all")
+    site.yard.clock.advance(1)
     post(**between(site), content="on the file", location={"filePath": "a.txt"})
+    site.yard.clock.advance(1)
     post(**between(site), content="on the file again", location={"filePath": "a.txt"})
     post(repositoryName=site.name, afterCommitId=site.second, content="on one commit")
     first = listed(**between(site), maxResults=1)
