@@ -71,7 +71,7 @@ def test_refusals_carry_the_models_own_names(client: Any) -> None:
 
 def test_what_is_not_built_says_so(client: Any) -> None:
     with pytest.raises(ClientError) as error:
-        client.list_approval_rule_templates()
+        client.update_repository_encryption_key(repositoryName="demo", kmsKeyId="alias/x")
     assert error.value.response["Error"]["Code"] == "NotImplemented"
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 

@@ -13,6 +13,7 @@ from codeyard.services.codecommit.access import ACCESS, with_resource_tags
 from codeyard.services.codecommit.api import CodeCommit, Rooms
 from codeyard.services.codecommit.errors import error_for
 from codeyard.services.codecommit.lookup import Lookup
+from codeyard.services.codecommit.pull_access import pull_access
 from codeyard.services.codecommit.refs import RefChanges
 from codeyard.services.codecommit.repositories import LocalRepositories
 
@@ -38,7 +39,7 @@ def part(kit: Kit) -> Part:
     return Part(
         service="codecommit",
         api=CodeCommit(Rooms(kit, git, objects, repositories, changes, lookup)),
-        access=with_resource_tags(ACCESS, lookup.tags),
+        access=with_resource_tags({**ACCESS, **pull_access(kit)}, lookup.tags),
         errors=error_for,
         doors=frozenset({"GitPull", "GitPush", "UploadArchive"}),
         reconcilers={refs.SETTLE: changes.settle_lapsed},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from codeyard.contract import Access, Check, Params, Scope, anywhere, on, request_tags, text
+from codeyard.services.codecommit.pull_access import pull_access
 
 REFERENCES = "codecommit:References"
 TagsOf = Callable[[str], Mapping[str, str]]
@@ -108,6 +109,7 @@ ACCESS: Mapping[str, Access] = {
     "UpdateRepositoryName": _rename,
     **{name: _tagging(name) for name in ("TagResource", "UntagResource", "ListTagsForResource")},
     "GitPush": _push,
+    **pull_access(None),
 }
 
 

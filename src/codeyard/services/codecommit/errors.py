@@ -30,6 +30,9 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "CustomData": ("RepositoryTriggerCustomData",),
         "Branches": ("RepositoryTriggerBranchName", "RepositoryTriggerBranchNameList"),
         "Events": ("RepositoryTriggerEventsList", "RepositoryTriggerEvents"),
+        "Content": ("CommentContent",),
+        "Location": ("FileLocation",),
+        "SourceCommitId": ("CommitId",),
         "KmsKeyId": ("EncryptionKeyInvalidId",),
     }
 )

@@ -8,6 +8,7 @@ from typing import Any
 from codeyard.contract import Event
 from codeyard.git.names import HIDDEN, ZERO, split_ref
 from codeyard.services.codecommit.model import Intent, Repository
+from codeyard.services.codecommit.pull_changes import MERGED
 
 STATE_CHANGE = "CodeCommit Repository State Change"
 UNREFERENCED = f"{HIDDEN}merges/"
@@ -46,7 +47,7 @@ def _event(repository: Repository, caller_arn: str, said: Mapping[str, Any], now
     return Event(
         source="aws.codecommit",
         detail_type=STATE_CHANGE,
-        detail={**who, **said},
+        detail={**who, **{name: value for name, value in said.items() if name != MERGED}},
         account=repository.account,
         region=repository.region,
         time=now,

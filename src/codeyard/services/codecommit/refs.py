@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from codeyard.git.command import Git, GitError
 from codeyard.git.names import ZERO
 from codeyard.git.objects import NewObject, write_objects
 from codeyard.git.pktline import RefCommand
-from codeyard.services.codecommit import events, model, store, trail, triggers
+from codeyard.services.codecommit import events, model, pull_changes, store, trail, triggers
 from codeyard.services.codecommit.model import Intent, Repository
 from codeyard.services.codecommit.repositories import RepositoryStore
 
@@ -83,9 +83,14 @@ class RefChanges:
         changes: Sequence[RefCommand],
         objects: Sequence[NewObject] = (),
         detail: Mapping[str, Any] | None = None,
+        *,
+        held: bool = False,
     ) -> None:
-        """Change references for an API call; ConcurrentReferenceUpdateException when one was moved meanwhile."""
-        with self.locks.hold(repository.id, [change.ref for change in changes]):
+        """Change references for an API call; ConcurrentReferenceUpdateException when one was moved meanwhile.
+
+        `held`: the caller holds them already, and perhaps others.
+        """
+        with nullcontext() if held else self.locks.hold(repository.id, [change.ref for change in changes]):
             batch = self.open(ctx, repository, changes, detail or {})
             try:
                 self._carry_out(repository, changes, objects)
@@ -173,6 +178,7 @@ class RefChanges:
             event = events.reference_change(repository, change, batch.caller, batch.detail, now)
             if event is not None:
                 tx.emit(event)
+            pull_changes.follow(tx, repository, change, batch.caller, batch.detail, now)
         triggers.fire(tx, repository, batch.id, done, batch.caller, now)
         store.update(tx, repository.id, modified=now)
         branch = model.first_branch([change.ref for change in done if change.new != ZERO])

@@ -42,6 +42,18 @@ NONE_MODELLED = {
     ("PutFile", "commitMessage", "type"),
     ("PutFile", "fileContent", "type"),
     ("PutFile", "name", "type"),
+    ("BatchAssociateApprovalRuleTemplateWithRepositories", "repositoryNames", "type"),
+    ("BatchAssociateApprovalRuleTemplateWithRepositories", "repositoryNames", "min"),
+    ("BatchAssociateApprovalRuleTemplateWithRepositories", "repositoryNames", "max"),
+    ("BatchAssociateApprovalRuleTemplateWithRepositories", "repositoryNames", "pattern"),
+    ("BatchDisassociateApprovalRuleTemplateFromRepositories", "repositoryNames", "type"),
+    ("BatchDisassociateApprovalRuleTemplateFromRepositories", "repositoryNames", "min"),
+    ("BatchDisassociateApprovalRuleTemplateFromRepositories", "repositoryNames", "max"),
+    ("BatchDisassociateApprovalRuleTemplateFromRepositories", "repositoryNames", "pattern"),
+    ("PostCommentForComparedCommit", "content", "type"),
+    ("PostCommentForPullRequest", "content", "type"),
+    ("PostCommentReply", "content", "type"),
+    ("UpdateComment", "content", "type"),
 }
 
 

@@ -26,10 +26,7 @@ class Merges(Base):
         """Move the target branch to the source; ManualMergeRequiredException when their histories parted."""
 
         def forward(reader: Reader, source: str, destination: str) -> Merged:
-            bases = merging.merge_bases(self._rooms.git, reader.path, destination, source)
-            if bases != [destination]:
-                raise AwsError("ManualMergeRequiredException", "The branches cannot be merged by fast-forward.")
-            return Merged(source, reader.root(source), destination)
+            return merges.fast_forward(self._rooms.git, reader, source, destination)
 
         return self._merge_branches(ctx, req, FAST_FORWARD, Manner(), forward)
 

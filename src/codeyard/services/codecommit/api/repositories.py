@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
-from codeyard.services.codecommit import keys, model, store
+from codeyard.services.codecommit import keys, model, pull_store, store
 from codeyard.services.codecommit.api.base import Base, metadata, no_repository, required
 from codeyard.services.codecommit.model import Repository
 
@@ -102,6 +102,7 @@ class Repositories(Base):
             found = store.get(tx, ctx.account, ctx.region, req["repositoryName"])
             if found is None:
                 return {}
+            pull_store.forget(tx, found.id)
             store.delete(tx, found.id)
             tx.effect("codecommit.remove", found.id, {"repositoryId": found.id})
             return {"repositoryId": found.id}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codeyard.contract import AwsError, Params
+from codeyard.git import merging
 from codeyard.git.command import Git
 from codeyard.git.objects import NewObject, Signature, commit, parse_tree
 from codeyard.git.trees import largest_tree
@@ -83,6 +84,13 @@ def event_detail(option: str, manner: Manner, source: str, destination: str, bas
         "conflictDetailsLevel": manner.level,
         "conflictResolutionStrategy": manner.strategy,
     }
+
+
+def fast_forward(git: Git, reader: Reader, source: str, destination: str) -> Merged:
+    """The source itself as the merge; ManualMergeRequiredException when the histories parted."""
+    if merging.merge_bases(git, reader.path, destination, source) != [destination]:
+        raise AwsError("ManualMergeRequiredException", "The branches cannot be merged by fast-forward.")
+    return Merged(source, reader.root(source), destination)
 
 
 def merge(git: Git, reader: Reader, source: str, destination: str, wanted: Wanted) -> Merged:
