@@ -13,7 +13,7 @@ from codeyard.services.codecommit.access import ACCESS, with_resource_tags
 from codeyard.services.codecommit.api import CodeCommit, Rooms
 from codeyard.services.codecommit.errors import error_for
 from codeyard.services.codecommit.lookup import Lookup
-from codeyard.services.codecommit.pull_access import pull_access
+from codeyard.services.codecommit.pulls.access import pull_access
 from codeyard.services.codecommit.refs import RefChanges
 from codeyard.services.codecommit.repositories import LocalRepositories
 

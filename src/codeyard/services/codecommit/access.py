@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from codeyard.contract import Access, Check, Params, Scope, anywhere, on, request_tags, text
-from codeyard.services.codecommit.pull_access import pull_access
+from codeyard.services.codecommit.pulls.access import pull_access
 
 REFERENCES = "codecommit:References"
 TagsOf = Callable[[str], Mapping[str, str]]

@@ -8,7 +8,7 @@ from typing import Any
 from codeyard.contract import Event
 from codeyard.git.names import HIDDEN, ZERO, split_ref
 from codeyard.services.codecommit.model import Intent, Repository
-from codeyard.services.codecommit.pull_changes import MERGED
+from codeyard.services.codecommit.pulls.changes import MERGED
 
 STATE_CHANGE = "CodeCommit Repository State Change"
 UNREFERENCED = f"{HIDDEN}merges/"

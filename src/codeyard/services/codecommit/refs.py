@@ -21,8 +21,9 @@ from codeyard.git.command import Git, GitError
 from codeyard.git.names import ZERO
 from codeyard.git.objects import NewObject, write_objects
 from codeyard.git.pktline import RefCommand
-from codeyard.services.codecommit import events, model, pull_changes, store, trail, triggers
+from codeyard.services.codecommit import events, model, store, trail, triggers
 from codeyard.services.codecommit.model import Intent, Repository
+from codeyard.services.codecommit.pulls import changes as pull_changes
 from codeyard.services.codecommit.repositories import RepositoryStore
 
 INTENT = register("codecommit.intent", "the intent is written, nothing is done yet")

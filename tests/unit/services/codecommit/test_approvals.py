@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeyard.contract import AwsError
-from codeyard.services.codecommit.approvals import (
+from codeyard.services.codecommit.pulls.approvals import (
     Rule,
     Statement,
     applies_to,
@@ -20,7 +20,7 @@ from codeyard.services.codecommit.approvals import (
     parse_rule,
     satisfied,
 )
-from codeyard.services.codecommit.reactions import forms_of, parse_reaction
+from codeyard.services.codecommit.pulls.reactions import forms_of, parse_reaction
 
 A = "123456789012"
 BOB = f"arn:aws:iam::{A}:user/bob"

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
-from codeyard.services.codecommit import approvals, pull_changes, pull_store, pull_tables
 from codeyard.services.codecommit.api.base import required
 from codeyard.services.codecommit.api.pull_base import (
     PullBase,
@@ -18,6 +17,10 @@ from codeyard.services.codecommit.api.pull_base import (
     rule_shape,
 )
 from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.pulls import approvals
+from codeyard.services.codecommit.pulls import changes as pull_changes
+from codeyard.services.codecommit.pulls import store as pull_store
+from codeyard.services.codecommit.pulls import tables as pull_tables
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 

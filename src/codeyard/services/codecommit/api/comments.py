@@ -8,12 +8,16 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import moment
-from codeyard.services.codecommit import comment_store, model, pull_events, pull_store, pull_tables, store
+from codeyard.services.codecommit import model, store
 from codeyard.services.codecommit.api.base import required
 from codeyard.services.codecommit.api.commits import page_size
 from codeyard.services.codecommit.api.pull_base import PullBase, digest_of, living, token_keys
 from codeyard.services.codecommit.model import Repository
-from codeyard.services.codecommit.places import Place, check_commit, place_of
+from codeyard.services.codecommit.pulls import comments as comment_store
+from codeyard.services.codecommit.pulls import events as pull_events
+from codeyard.services.codecommit.pulls import store as pull_store
+from codeyard.services.codecommit.pulls import tables as pull_tables
+from codeyard.services.codecommit.pulls.places import Place, check_commit, place_of
 from codeyard.storage import dumps, loads
 
 MAX_CONTENT = 10_240

@@ -13,10 +13,11 @@ import orjson
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import moment
 from codeyard.git import diff
-from codeyard.services.codecommit import pull_store, store
+from codeyard.services.codecommit import store
 from codeyard.services.codecommit.api.base import Base, no_repository, required
-from codeyard.services.codecommit.approvals import Rule, parse_rule, satisfied, sha256
 from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.pulls import store as pull_store
+from codeyard.services.codecommit.pulls.approvals import Rule, parse_rule, satisfied, sha256
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{64}\Z")

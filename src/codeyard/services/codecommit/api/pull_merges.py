@@ -8,7 +8,7 @@ from typing import Any
 from codeyard.contract import AwsError, Context, Params
 from codeyard.git.names import is_object_id
 from codeyard.git.pktline import RefCommand
-from codeyard.services.codecommit import merges, pull_changes
+from codeyard.services.codecommit import merges
 from codeyard.services.codecommit.api.pull_base import (
     PullBase,
     evaluation,
@@ -19,6 +19,7 @@ from codeyard.services.codecommit.api.pull_base import (
 )
 from codeyard.services.codecommit.merges import FAST_FORWARD, SQUASH, THREE_WAY, Manner, Merged
 from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.pulls import changes as pull_changes
 from codeyard.services.codecommit.reading import Reader
 
 Merge = Callable[[Reader, str, str], Merged]
@@ -103,4 +104,3 @@ def _tips(reader: Reader, pull: Any, expected: str | None) -> tuple[str, str]:
     if source != pull.source_commit:  # moved, and the move is not yet settled: nobody approved that commit
         raise AwsError("ConcurrentReferenceUpdateException", "The source was changed by another request.")
     return source, destination
-

@@ -7,7 +7,7 @@ from typing import Any
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import moment
 from codeyard.git.names import is_valid_branch
-from codeyard.services.codecommit import model, pull_changes, pull_store, pull_tables, template_store
+from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.base import required
 from codeyard.services.codecommit.api.commits import page_size
 from codeyard.services.codecommit.api.pull_base import (
@@ -21,8 +21,12 @@ from codeyard.services.codecommit.api.pull_base import (
     repository_of,
     token_keys,
 )
-from codeyard.services.codecommit.approvals import applies_to, parse_rule
 from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.pulls import changes as pull_changes
+from codeyard.services.codecommit.pulls import store as pull_store
+from codeyard.services.codecommit.pulls import tables as pull_tables
+from codeyard.services.codecommit.pulls import templates as template_store
+from codeyard.services.codecommit.pulls.approvals import applies_to, parse_rule
 from codeyard.services.codecommit.reading import Reader
 from codeyard.storage import loads
 

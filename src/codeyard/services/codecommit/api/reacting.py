@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import Context, Params
-from codeyard.services.codecommit import comment_store, model, pull_events, pull_tables
+from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.comments import Comments, must_exist
 from codeyard.services.codecommit.api.commits import page_size
 from codeyard.services.codecommit.api.pull_base import check_arn
-from codeyard.services.codecommit.reactions import forms_of, parse_reaction
+from codeyard.services.codecommit.pulls import comments as comment_store
+from codeyard.services.codecommit.pulls import events as pull_events
+from codeyard.services.codecommit.pulls import tables as pull_tables
+from codeyard.services.codecommit.pulls.reactions import forms_of, parse_reaction
 
 
 class Reacting(Comments):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
-from codeyard.services.codecommit import keys, model, pull_store, store
+from codeyard.services.codecommit import keys, model, store
 from codeyard.services.codecommit.api.base import Base, metadata, no_repository, required
 from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.pulls import store as pull_store
 
 
 class Repositories(Base):

@@ -6,12 +6,16 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import moment
-from codeyard.services.codecommit import approvals, model, pull_events, pull_tables, store, template_store
+from codeyard.services.codecommit import model, store
 from codeyard.services.codecommit.api.approving import check_sha256
 from codeyard.services.codecommit.api.base import Base, no_repository, required
 from codeyard.services.codecommit.api.commits import page_size
 from codeyard.services.codecommit.api.pull_base import living
 from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.pulls import approvals
+from codeyard.services.codecommit.pulls import events as pull_events
+from codeyard.services.codecommit.pulls import tables as pull_tables
+from codeyard.services.codecommit.pulls import templates as template_store
 
 
 class Templates(Base):

@@ -10,7 +10,9 @@ from typing import Any
 
 from codeyard.contract import Access, Check, Params, Scope, anywhere, on, text
 from codeyard.engine import Kit
-from codeyard.services.codecommit import comment_store, pull_store, store
+from codeyard.services.codecommit import store
+from codeyard.services.codecommit.pulls import comments as comment_store
+from codeyard.services.codecommit.pulls import store as pull_store
 
 _OF_PULLS = [
     "GetPullRequest",

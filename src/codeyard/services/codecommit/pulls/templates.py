@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from codeyard.services.codecommit.pull_tables import template_links as links
-from codeyard.services.codecommit.pull_tables import templates
+from codeyard.services.codecommit.pulls.tables import template_links as links
+from codeyard.services.codecommit.pulls.tables import templates
 from codeyard.services.codecommit.store import repositories
 
 _T = templates.c

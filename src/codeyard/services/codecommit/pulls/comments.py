@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from codeyard.services.codecommit.pull_tables import comments, reactions
+from codeyard.services.codecommit.pulls.tables import comments, reactions
 
 _C = comments.c
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from codeyard.contract import AwsError
-from codeyard.services.codecommit.pull_tables import (
+from codeyard.services.codecommit.pulls.tables import (
     approvals,
     comments,
     counters,

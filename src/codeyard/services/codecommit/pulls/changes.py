@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from codeyard.git.names import ZERO
-from codeyard.services.codecommit import pull_events, pull_store
 from codeyard.services.codecommit.model import Intent, Repository
+from codeyard.services.codecommit.pulls import events as pull_events
+from codeyard.services.codecommit.pulls import store as pull_store
 
 MERGED = "pullRequest"  # what an intent's detail calls the pull request that it merges
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from codeyard.contract import Event
 from codeyard.formats.moments import moment
-from codeyard.services.codecommit.approvals import sha256
 from codeyard.services.codecommit.model import Repository
+from codeyard.services.codecommit.pulls.approvals import sha256
 
 PULL_CHANGE = "CodeCommit Pull Request State Change"
 TEMPLATE_CHANGE = "CodeCommit Approval Rule Template Change"
