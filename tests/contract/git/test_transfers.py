@@ -138,7 +138,7 @@ def test_a_protocol_header_that_is_none_is_ignored(site: Site, url: str) -> None
     site.git("push", url, "main", cwd=site.work(1))
     connection = http.client.HTTPConnection(urlsplit(url).hostname or "", urlsplit(url).port, timeout=30)
     target = "/v1/repos/demo/info/refs?service=git-upload-pack"
-    connection.request("GET", target, headers={**basic(url), "Git-Protocol": "version=2;touch /tmp/x"})
+    connection.request("GET", target, headers={**basic(url), "Git-Protocol": "version=2;touch /codeyard-was-here"})
     assert connection.getresponse().read().startswith(b"001e# service=git-upload-pack\n")
 
 

@@ -16,7 +16,8 @@ MODEL = botocore.session.get_session().get_service_model("codecommit")
 BUILT = [name for name in MODEL.operation_names if hasattr(CodeCommit, xform_name(name))]
 
 # Members that the operation's model has no exception for: the service answers ValidationException.
-MERGES = ("CreateUnreferencedMergeCommit", "MergeBranchesBySquash", "MergeBranchesByThreeWay")
+MERGES = ("CreateUnreferencedMergeCommit", "MergeBranchesBySquash", "MergeBranchesByThreeWay",
+          "MergePullRequestBySquash", "MergePullRequestByThreeWay")  # fmt: skip
 NONE_MODELLED = {
     *((merge, member, "type") for merge in MERGES for member in ("authorName", "commitMessage", "keepEmptyFolders")),
     ("BatchDescribeMergeConflicts", "filePaths", "type"),

@@ -38,13 +38,13 @@ class PullMerges(PullBase):
 
     def merge_pull_request_by_squash(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Put all that the source changed on the destination, as one commit, and close."""
-        return self._merge_by_commit(ctx, req, SQUASH)
+        return self._merge_pull_by_commit(ctx, req, SQUASH)
 
     def merge_pull_request_by_three_way(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Put a merge commit of both on the destination, and close."""
-        return self._merge_by_commit(ctx, req, THREE_WAY)
+        return self._merge_pull_by_commit(ctx, req, THREE_WAY)
 
-    def _merge_by_commit(self, ctx: Context, req: Params, option: str) -> dict[str, Any]:
+    def _merge_pull_by_commit(self, ctx: Context, req: Params, option: str) -> dict[str, Any]:
         pull, now = self._pull(ctx, req), self._kit.clock.now() // 1_000_000
         names = [ref.removeprefix("refs/heads/") for ref in (pull.source, pull.destination)]
         said = f"{'Squashed' if option == SQUASH else 'Merged'} {names[0]} into {names[1]}"
