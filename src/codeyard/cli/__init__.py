@@ -8,7 +8,20 @@ from typing import Any
 
 import click
 
-_COMMANDS = ("serve", "demo", "env", "trust", "console", "doctor", "host", "account", "kms", "runner", "agent")
+_COMMANDS = (
+    "serve",
+    "demo",
+    "env",
+    "trust",
+    "console",
+    "doctor",
+    "host",
+    "account",
+    "protect",
+    "kms",
+    "runner",
+    "agent",
+)
 
 
 class _Lazy(click.Group):
