@@ -25,9 +25,7 @@ _VERSIONS = 5  # of a managed policy, as IAM allows
 @click.command()
 @click.argument("repository")
 @click.option("--branch", "branches", multiple=True, required=True, help="a branch; `release/*` means all of them")
-@click.option(
-    "--only", multiple=True, metavar="KIND/NAME", help="who may change it: user/ann, role/Senior, group/lead"
-)
+@click.option("--only", multiple=True, metavar="KIND/NAME", help="who may change it: user/ann, role/Senior, group/lead")
 @click.option("--pull-requests/--no-pull-requests", default=False, help="others may merge pull requests into it")
 @click.option("--remove", is_flag=True, help="take the protection of these branches away")
 @DATA
