@@ -52,7 +52,7 @@ def _by_template(way: str, make: Make) -> Make:
 
     def create(db: PostgresDatabase) -> None:
         name, place = str(db.engine.url.database), (str(db.engine.url.query["host"]), len(schema.tables))
-        if not _is_empty(db):
+        if not _is_empty_and_unused(db):
             make(db)
             return
         if place not in made:
@@ -68,11 +68,14 @@ def _by_template(way: str, make: Make) -> Make:
     return create
 
 
-def _is_empty(db: PostgresDatabase) -> bool:
+def _is_empty_and_unused(db: PostgresDatabase) -> bool:
+    """Whether it has no tables, and nobody listens on it: only then may another take its place."""
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with db.engine.connect() as conn:
-        found = conn.exec_driver_sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").scalar_one()
+        found = [conn.exec_driver_sql(one).scalar_one() for one in (tables, others)]
         conn.rollback()
-    return not found
+    return not any(found)
 
 
 def _admin(host: str, *statements: str) -> None:

@@ -63,8 +63,10 @@ class Clients(Protocol):
         session_name: str,
         source_arn: str = "",
         duration_s: int = 3600,
+        policy: str = "",
     ) -> dict[str, Any]:
-        """Short-lived keys of a role for work outside this process, in the shape of STS's Credentials."""
+        """Short-lived keys of a role for work outside this process, in the shape of STS's Credentials; a session
+        `policy` (JSON) says what of the role's they may do."""
 
     def end_sessions(self, role_arn: str, session_name: str) -> None:
         """End the sessions of that name for which `credentials_for` gave keys, before their time."""

@@ -83,10 +83,11 @@ class GatewayClients:
         session_name: str,
         source_arn: str = "",
         duration_s: int = 3600,
+        policy: str = "",
     ) -> dict[str, Any]:
-        """Short-lived keys of the role for work outside this process, in the shape of STS's Credentials."""
+        """See contract.Clients."""
         session = self._assume(role_arn, service, session_name, source_arn, region)
-        return self._gateway.identity.session_credentials(session, duration_s)
+        return self._gateway.identity.session_credentials(session, duration_s, policy)
 
     def end_sessions(self, role_arn: str, session_name: str) -> None:
         """End the sessions that `credentials_for` gave keys for: the keys count for nobody any more."""

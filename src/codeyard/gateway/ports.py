@@ -62,8 +62,8 @@ class Identity(Protocol):
     ) -> Principal:
         """The session of a role that a service assumes; the trust policy decides."""
 
-    def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
-        """Keys for a session, in the shape of STS's Credentials."""
+    def session_credentials(self, principal: Principal, duration_s: int, policy: str = "") -> dict[str, Any]:
+        """Keys for a session, in the shape of STS's Credentials, under a session policy more where one is given."""
 
     def end_sessions(self, role_arn: str, session_name: str) -> None:
         """End a role's sessions of this name."""

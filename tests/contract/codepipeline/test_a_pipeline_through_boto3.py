@@ -176,7 +176,8 @@ def _aws(yard: TestYard, *arguments: str) -> dict[str, Any]:
         ("get_pipeline", {"name": "no such name!"}, "ValidationException"),
         ("get_pipeline", {"name": "nope"}, "PipelineNotFoundException"),
         ("list_pipelines", {"nextToken": "x"}, "InvalidNextTokenException"),
-        ("poll_for_jobs", {"actionTypeId": {}}, "NotImplemented"),
+        ("poll_for_jobs", {"actionTypeId": {}}, "ValidationException"),
+        ("poll_for_third_party_jobs", {"actionTypeId": {}}, "NotImplemented"),
     ],
 )
 def test_refusals_carry_their_modelled_code(

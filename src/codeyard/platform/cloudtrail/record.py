@@ -19,7 +19,7 @@ HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 # Capabilities that the models do not mark: whoever reads the trail must not be able to use them.
 _ALSO_HIDDEN = frozenset(
     {"sessiontoken", "oauthtoken", "secrettoken", "password", "secretaccesskey", "webidentitytoken"}
-    | {"granttoken", "granttokens", "token"}
+    | {"granttoken", "granttokens", "token", "actionconfiguration"}
 )
 _MAX_SECTION = 100_000
 _MAX_BLOB = 256
@@ -178,7 +178,8 @@ def _mask_of(shape: Any) -> Callable[[Any, int], Any]:
         return lambda value, depth: HIDDEN
     kind = shape.type_name
     if kind == "structure":
-        return partial(_structure, {name: _Member(name, member) for name, member in shape.members.items()})
+        members = {name: _Member(name, member) for name, member in shape.members.items()}
+        return partial(_action if shape.name == "ActionDeclaration" else _structure, members)
     if kind == "list":
         return partial(_items, shape.member)
     if kind == "map":
@@ -206,6 +207,14 @@ def _structure(members: Mapping[str, _Member], value: Any, depth: int) -> Any:
         shown = HIDDEN if member.secret else _masked(member.shape, one, depth + 1)
         if shown is not _LEFT_OUT:
             found[member.shown] = shown
+    return found
+
+
+def _action(members: Mapping[str, _Member], value: Any, depth: int) -> Any:
+    """A pipeline's action: what is secret in a custom action's configuration, its own type alone says."""
+    found = _structure(members, value, depth)
+    if found is not _LEFT_OUT and "configuration" in found and found.get("actionTypeId", {}).get("owner") != "AWS":
+        found["configuration"] = HIDDEN
     return found
 
 

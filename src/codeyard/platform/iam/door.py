@@ -303,8 +303,10 @@ class IamDoor:
             issuer_id=user.principal_id,
         )
 
-    def session_credentials(self, principal: Principal, duration_s: int) -> dict[str, Any]:
-        """Temporary keys for the principal, in the shape of STS's Credentials."""
+    def session_credentials(self, principal: Principal, duration_s: int, policy: str = "") -> dict[str, Any]:
+        """Temporary keys for the principal, in the shape of STS's Credentials; a session policy more, where given."""
+        if policy and isinstance(principal, SessionPrincipal):
+            principal = replace(principal, session_policies=(*principal.session_policies, policy))
         return self._sessions.mint(principal, min(max(duration_s, 900), 129_600))[1]
 
     def end_sessions(self, role_arn: str, session_name: str) -> None:

@@ -8,6 +8,7 @@ from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role,
 
 HOST = "codepipeline.amazonaws.com"
 Tags = Callable[[str, str, str], Mapping[str, str]]
+_OF_JOBS = ("AcknowledgeJob", "GetJobDetails", "PutJobSuccessResult", "PutJobFailureResult")
 START_FROM_EVENT = "StartPipelineExecutionFromEvent"
 
 
@@ -45,6 +46,20 @@ class _Entries:
 
         return checks
 
+    def typed(self, action: str, member: str = "") -> Access:
+        """An action on a custom action type, which the request (or its `member`) names."""
+
+        def checks(scope: Scope, params: Params) -> Iterable[Check]:
+            kind = params.get(member) if member else params
+            kind = kind if isinstance(kind, Mapping) else {}
+            parts = (text(kind, part) or "*" for part in ("category", "provider", "version"))
+            owner = text(kind, "owner") or "Custom"
+            category, provider, version = parts
+            arn = scope.arn("codepipeline", f"actiontype:{owner}/{category}/{provider}/{version}")
+            yield Check(f"codepipeline:{action}", arn, request_tags(params))
+
+        return checks
+
     def tagged(self, action: str) -> Access:
         """An action on the tags of a resource."""
 
@@ -68,7 +83,9 @@ def access_table(tags_of: Tags) -> dict[str, Access]:
         **{name: entry.on(name, "pipelineName", "stageName") for name in on_stage},
         **{name: entry.declared(name) for name in ("CreatePipeline", "UpdatePipeline")},
         **{name: entry.tagged(name) for name in ("TagResource", "UntagResource", "ListTagsForResource")},
-        **{name: anywhere(f"codepipeline:{name}") for name in ("ListPipelines", "ListActionTypes")},
+        **{name: anywhere(f"codepipeline:{name}") for name in ("ListPipelines", "ListActionTypes", *_OF_JOBS)},
+        **{name: entry.typed(name) for name in ("CreateCustomActionType", "DeleteCustomActionType")},
+        "PollForJobs": entry.typed("PollForJobs", "actionTypeId"),
         START_FROM_EVENT: entry.on("StartPipelineExecution"),
         "PutApprovalResult": entry.on("PutApprovalResult", "pipelineName", "stageName", "actionName"),
     }

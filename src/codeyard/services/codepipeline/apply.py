@@ -6,7 +6,7 @@ from typing import Any
 
 from codeyard.contract import Ids
 from codeyard.services.codepipeline import artifacts, events
-from codeyard.services.codepipeline.model.catalog import ACTION_TYPES, MINUTE
+from codeyard.services.codepipeline.model.catalog import ACTION_TYPES, DAY, MINUTE
 from codeyard.services.codepipeline.model.definition import ActionSpec, Definition
 from codeyard.services.codepipeline.model.state import (
     Arrived,
@@ -18,7 +18,7 @@ from codeyard.services.codepipeline.model.state import (
     Started,
     TimedOut,
 )
-from codeyard.services.codepipeline.store import actions, executions, pipelines
+from codeyard.services.codepipeline.store import actions, executions, jobs, pipelines
 from codeyard.storage import Row, Tx, dumps, loads
 
 START = "codepipeline.start_action"
@@ -163,10 +163,15 @@ class Writer:
         if run is not None and execution is not None:
             self._action_event(execution, run.stage, run.id, "FAILED", run.started, result=_result(run))
 
+    def note_action(self, run_id: str, **values: Any) -> None:
+        """An attempt goes on, and something more is known of it."""
+        actions.update(self.tx, run_id, updated=self.now, **values)
+
     def _finish_action(self, run_id: str, **values: Any) -> Row | None:
         actions.update(self.tx, run_id, updated=self.now, **values)
         self.tx.cancel_timer(DEADLINE, run_id)
         self.tx.cancel_timer(OBSERVE, run_id)
+        jobs.close(self.tx, run_id)
         run = actions.get(self.tx, run_id)
         if run is not None:
             executions.update(self.tx, run.execution, updated=self.now)
@@ -203,7 +208,8 @@ def timeout(spec: ActionSpec) -> int:
     """How long an action may run, in microseconds: its own timeout, or the default of its type."""
     if spec.timeout_minutes is not None:
         return spec.timeout_minutes * MINUTE
-    return ACTION_TYPES[(spec.category, spec.owner, spec.provider, spec.version)].timeout
+    known = ACTION_TYPES.get((spec.category, spec.owner, spec.provider, spec.version))
+    return known.timeout if known is not None else DAY  # of custom actions
 
 
 def _result(run: Row) -> dict[str, str]:

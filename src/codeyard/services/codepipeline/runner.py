@@ -13,7 +13,7 @@ from typing import Any
 from codeyard.contract import AwsError
 from codeyard.engine import Kit, crash_point
 from codeyard.engine.crash import register
-from codeyard.services.codepipeline import artifacts, variables
+from codeyard.services.codepipeline import artifacts, variables, workers
 from codeyard.services.codepipeline.actions.base import (
     CONFIGURATION,
     ActionProvider,
@@ -27,6 +27,7 @@ from codeyard.services.codepipeline.actions.base import (
 )
 from codeyard.services.codepipeline.apply import OBSERVE, Writer
 from codeyard.services.codepipeline.engine import Engine
+from codeyard.services.codepipeline.model.custom import OWNER
 from codeyard.services.codepipeline.model.definition import ActionSpec, Definition
 from codeyard.services.codepipeline.store import actions, executions, pipelines
 from codeyard.storage import Row, Tx, dumps, loads
@@ -54,13 +55,13 @@ class ActionRunner:
 
     def observe(self, run_id: str) -> None:
         """The look: ask how a running action stands."""
-        found = self._kit.db.read(lambda tx: self._load(tx, run_id))
+        found = self._kit.db.read(lambda tx: load(tx, run_id))
         if found is not None and found.row.external_id:
             outcome = self._call(found, lambda provider, run: provider.observe(run))
             self._kit.db.write(lambda tx: self._settle(tx, run_id, outcome, first=False))
 
-    def _begin(self, tx: Tx, run_id: str) -> _Loaded | None:
-        loaded = self._load(tx, run_id)
+    def _begin(self, tx: Tx, run_id: str) -> Loaded | None:
+        loaded = load(tx, run_id)
         if loaded is None or loaded.row.external_id:
             return None
         try:
@@ -70,20 +71,22 @@ class ActionRunner:
             return None
         actions.update(tx, run_id, begun=1, configuration=dumps(configuration))
         loaded.configuration = configuration
-        return loaded
+        if loaded.spec.owner != OWNER:
+            return loaded
+        self._queue(tx, loaded)
+        return None
 
-    def _load(self, tx: Tx, run_id: str) -> _Loaded | None:
-        row = actions.get(tx, run_id)
-        if row is None or row.status != "InProgress":
-            return None
-        pipeline, execution = pipelines.by_uid(tx, row.uid), executions.get(tx, row.execution)
-        if pipeline is None or execution is None:
-            return None
-        return _Loaded(row, pipeline, execution, pipelines.definition(tx, row.uid, execution.version))
+    def _queue(self, tx: Tx, loaded: Loaded) -> None:
+        """A job worker does it: queue its job, in the transaction that begins it."""
+        facts = loaded.configuration
+        refused = workers.queue(tx, self._kit, loaded.pipeline, loaded.spec, loaded.row.id, facts)
+        if refused is not None:
+            self._finish(tx, loaded, refused)
 
-    def _call(self, loaded: _Loaded, ask: Callable[[ActionProvider, Run], Outcome]) -> Outcome:
+    def _call(self, loaded: Loaded, ask: Callable[[ActionProvider, Run], Outcome]) -> Outcome:
         spec = loaded.spec
-        provider = self._providers[(spec.category, spec.provider)]
+        known = self._providers[(spec.category, spec.provider)] if spec.owner != OWNER else workers.CustomAction()
+        provider: ActionProvider = known
         try:
             return ask(provider, loaded.run(self._kit, self._client(loaded)))
         except AwsError as error:
@@ -92,12 +95,12 @@ class ActionRunner:
                 raise
             return failure(error)
 
-    def _postpone(self, loaded: _Loaded, error: AwsError) -> None:
+    def _postpone(self, loaded: Loaded, error: AwsError) -> None:
         """A throttled call did nothing: the next start is a first one again."""
         if error.code.startswith(("Throttl", "SlowDown")) and not loaded.row.begun and not loaded.row.external_id:
             self._kit.db.write(lambda tx: actions.update(tx, loaded.row.id, begun=0))
 
-    def _client(self, loaded: _Loaded) -> Any:
+    def _client(self, loaded: Loaded) -> Any:
         pipeline = loaded.pipeline
         return self._kit.clients.as_role(
             loaded.definition.role_arn,
@@ -108,7 +111,7 @@ class ActionRunner:
         )
 
     def _settle(self, tx: Tx, run_id: str, outcome: Outcome, *, first: bool) -> None:
-        loaded = self._load(tx, run_id)
+        loaded = load(tx, run_id)
         if loaded is None:
             if first and outcome.external_id:
                 actions.update(tx, run_id, external_id=outcome.external_id, external_url=outcome.external_url)
@@ -130,10 +133,10 @@ class ActionRunner:
         else:
             tx.timer(OBSERVE, run_id, self._kit.clock.now() + NET)
 
-    def _finish(self, tx: Tx, loaded: _Loaded, outcome: Done | Failed) -> None:
+    def _finish(self, tx: Tx, loaded: Loaded, outcome: Done | Failed) -> None:
         now, uid, run_id = self._kit.clock.now(), loaded.pipeline.uid, loaded.row.id
         writer = Writer(tx, loaded.pipeline, self._kit.ids, now)
-        if isinstance(outcome, Done) and _too_large(outcome.variables):
+        if isinstance(outcome, Done) and too_large(outcome.variables):
             outcome = Failed(CONFIGURATION, "The action's output variables are larger than 122880 bytes.")
         known = {"external_id": outcome.external_id, "external_url": outcome.external_url}
         known = {key: value for key, value in known.items() if value} | {"log_stream": outcome.log_stream}
@@ -145,7 +148,7 @@ class ActionRunner:
         self._engine.advance(tx, uid, now)
 
     @staticmethod
-    def _revision(tx: Tx, loaded: _Loaded, outcome: Done) -> str:
+    def _revision(tx: Tx, loaded: Loaded, outcome: Done) -> str:
         if outcome.revision is None:
             return ""
         r, row = outcome.revision, loaded.row
@@ -154,7 +157,7 @@ class ActionRunner:
         return dumps({"id": r.id, "summary": r.summary, "url": r.url, "created": r.created})
 
 
-class _Loaded:
+class Loaded:
     """An action run with all that belongs to it."""
 
     def __init__(self, row: Row, pipeline: Row, execution: Row, definition: Definition) -> None:
@@ -203,6 +206,17 @@ class _Loaded:
         )
 
 
+def load(tx: Tx, run_id: str, *, ended: bool = False) -> Loaded | None:
+    """A run in progress, or with `ended` any that is known; None where there is none, or no more."""
+    row = actions.get(tx, run_id)
+    if row is None or (row.status != "InProgress" and not ended):
+        return None
+    pipeline, execution = pipelines.by_uid(tx, row.uid), executions.get(tx, row.execution)
+    if pipeline is None or execution is None:
+        return None
+    return Loaded(row, pipeline, execution, pipelines.definition(tx, row.uid, execution.version))
+
+
 def console_url(kit: Kit) -> str:
     """The base of links to this server's console."""
     return (kit.settings.console_url or kit.settings.base_url).rstrip("/")
@@ -222,11 +236,12 @@ def scope(tx: Tx, execution: Row, definition: Definition) -> dict[str, dict[str,
     return found
 
 
-def _too_large(values: Mapping[str, str]) -> bool:
+def too_large(values: Mapping[str, str]) -> bool:
+    """Whether an action's output variables are more than it may have."""
     return sum(len(k.encode()) + len(v.encode()) for k, v in values.items()) > variables.OUTPUT_LIMIT
 
 
-def _is_newest(tx: Tx, loaded: _Loaded) -> bool:
+def _is_newest(tx: Tx, loaded: Loaded) -> bool:
     """Whether no later execution has already taken a revision of this source."""
     watch = pipelines.watch(tx, loaded.pipeline.uid, loaded.row.action)
     other = executions.get(tx, watch.seen_by) if watch is not None and watch.seen_by else None

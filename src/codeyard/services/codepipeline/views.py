@@ -7,6 +7,8 @@ from typing import Any
 
 from codeyard.formats.moments import moment
 from codeyard.services.codepipeline import artifacts
+from codeyard.services.codepipeline.model import secrets
+from codeyard.services.codepipeline.model.custom import link
 from codeyard.services.codepipeline.model.definition import ActionSpec
 from codeyard.storage import Row, loads
 
@@ -92,10 +94,10 @@ def _error(run: Row) -> Members | None:
     return {"code": run.error_code, "message": run.error_message} if run.error_code else None
 
 
-def action_state(spec: ActionSpec, run: Row | None, console: str) -> Members:
-    """ActionState: the newest run of an action."""
+def action_state(spec: ActionSpec, run: Row | None, console: str, settings: Mapping[str, str]) -> Members:
+    """ActionState: the newest run of an action; `settings` are those of its type, where that is a custom one."""
     state: Members = {"actionName": spec.name}
-    if url := entity_url(spec, console):
+    if url := entity_url(spec, console, settings):
         state["entityUrl"] = url
     if run is None:
         return state
@@ -148,8 +150,8 @@ def _input(run: Row, spec: ActionSpec, region: str) -> Members:
     shown = filled(
         {
             "actionTypeId": spec.type_id,
-            "configuration": dict(spec.configuration),
-            "resolvedConfiguration": loads(run.configuration),
+            "configuration": secrets.masked(spec.configuration),
+            "resolvedConfiguration": secrets.masked(loads(run.configuration)),
             "region": spec.region or region,
             "namespace": spec.namespace,
         }
@@ -173,9 +175,11 @@ def _output(run: Row) -> Members:
     }
 
 
-def entity_url(spec: ActionSpec, console: str) -> str:
+def entity_url(spec: ActionSpec, console: str, settings: Mapping[str, str]) -> str:
     """Where the console shows what the action works on; what has no page of its own has no URL."""
     c = spec.configuration
+    if spec.owner != "AWS":
+        return link(settings.get("entityUrlTemplate", ""), c)
     if spec.provider == "CodeCommit":
         return f"{console}/repositories/{c['RepositoryName']}"
     if spec.provider == "CodeBuild":

@@ -186,6 +186,23 @@ class Call:
         return f"arn:aws:codepipeline:{self.region}:{self.account}:{resource}"
 
 
+class Safe:
+    """Seals by keeping: what is sealed is a number, and opens in its own context only."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[bytes, str]] = []
+
+    def seal(self, plain: bytes, context: str) -> bytes:
+        self._kept.append((plain, context))
+        return b"%d" % (len(self._kept) - 1)
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        plain, bound = self._kept[int(sealed)]
+        if bound != context:
+            raise ValueError(context)
+        return plain
+
+
 class World:
     """One server's CodePipeline with its engine; `settle` drains it."""
 
@@ -203,7 +220,7 @@ class World:
     def boot(self) -> None:
         """Start the server's parts on the store, as after a crash."""
         jobs: Any = SimpleNamespace()
-        sealer: Any = SimpleNamespace()
+        sealer: Any = Safe()
         settings = Settings(console_url="https://console.example")
         self.kit = Kit(
             self.db,

@@ -8,7 +8,7 @@ import pytest
 
 from codeyard.contract import AwsError, Principal, Scope
 from codeyard.services.codepipeline.access import access_table
-from codeyard.services.codepipeline.model import paging, secrets
+from codeyard.services.codepipeline.model import catalog, paging, secrets
 from tests.unit.services.codepipeline.support import ACCOUNT, ALICE, NAME, REGION, ROLE, World, pipeline
 
 ARN = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{NAME}"
@@ -161,19 +161,35 @@ def test_tags_of_what_is_not_there_are_refused(world: World, arn: str, code: str
     assert refused.value.code == code
 
 
-def test_secrets_are_masked_and_a_mask_keeps_the_stored_value() -> None:
-    stored = pipeline()
+def test_secrets_are_sealed_and_masked_and_a_mask_keeps_the_stored_value(world: World) -> None:
+    sent = pipeline()
     github = {"category": "Source", "owner": "ThirdParty", "provider": "GitHub", "version": "1"}
-    stored["stages"][0]["actions"][0] |= {
+    sent["stages"][0]["actions"][0] |= {
         "actionTypeId": github,
         "configuration": {"OAuthToken": "s3cr3t", "Repo": "r"},
     }
+    vault = secrets.Vault(world.kit.sealer, ARN)
+
+    def configuration(declaration: dict[str, Any]) -> dict[str, str]:
+        found: dict[str, str] = declaration["stages"][0]["actions"][0]["configuration"]
+        return found
+
+    stored = vault.sealed(sent, catalog.find, {})
+    assert "s3cr3t" not in str(stored)
+    assert vault.opened(configuration(stored)) == {"OAuthToken": "s3cr3t", "Repo": "r"}
     shown = secrets.redacted(stored)
-    assert shown["stages"][0]["actions"][0]["configuration"] == {"OAuthToken": "****", "Repo": "r"}
-    assert secrets.restored(shown, stored) == stored
-    shown["stages"][0]["actions"][0]["configuration"]["OAuthToken"] = "new"
-    restored = secrets.restored(shown, stored)
-    assert restored["stages"][0]["actions"][0]["configuration"]["OAuthToken"] == "new"
+    assert configuration(shown) == {"OAuthToken": "****", "Repo": "r"}
+    assert vault.sealed(shown, catalog.find, stored) == stored
+    configuration(shown)["OAuthToken"] = "new"
+    assert vault.opened(configuration(vault.sealed(shown, catalog.find, stored)))["OAuthToken"] == "new"
+    with pytest.raises(AwsError):
+        vault.sealed(pipeline_with(configuration(stored)["OAuthToken"]), catalog.find, {})
+
+
+def pipeline_with(repository: str) -> dict[str, Any]:
+    sent = pipeline()
+    sent["stages"][0]["actions"][0]["configuration"] = {"RepositoryName": repository, "BranchName": "main"}
+    return sent
 
 
 SCOPE = Scope(Principal("user", ACCOUNT, ALICE), ACCOUNT, REGION)

@@ -232,8 +232,8 @@ NOT_BUILT: list[tuple[str, Change, str]] = [
     ("batch builds", lambda p: _second(p)["configuration"].update(BatchEnabled="true"), "InvalidAction"),
     ("commands", lambda p: _second(p).update(commands=["ls"]), "InvalidAction"),
     (
-        "custom workers",
-        lambda p: _second(p)["actionTypeId"].update(owner="Custom", provider="Jenkins"),
+        "partners' workers",
+        lambda p: _second(p)["actionTypeId"].update(owner="ThirdParty", provider="Snyk"),
         "InvalidAction",
     ),
     (

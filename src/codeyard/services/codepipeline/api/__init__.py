@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from codeyard.services.codepipeline.api.approvals import Approvals
+from codeyard.services.codepipeline.api.custom_types import CustomTypes
 from codeyard.services.codepipeline.api.executions import Executions
 from codeyard.services.codepipeline.api.history import History
+from codeyard.services.codepipeline.api.jobs import Jobs
 from codeyard.services.codepipeline.api.pipelines import Pipelines
 from codeyard.services.codepipeline.api.retries import Retries
 from codeyard.services.codepipeline.api.state import State
@@ -12,5 +14,5 @@ from codeyard.services.codepipeline.api.tags import Tags
 from codeyard.services.codepipeline.api.transitions import Transitions
 
 
-class CodePipeline(Pipelines, Executions, Retries, State, History, Approvals, Transitions, Tags):
+class CodePipeline(Pipelines, Executions, Retries, State, History, Approvals, Transitions, Tags, CustomTypes, Jobs):
     """One method an operation, named as boto3 names it."""

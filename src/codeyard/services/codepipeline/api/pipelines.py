@@ -12,8 +12,8 @@ from codeyard.services.codepipeline.api.tags import as_list, checked_tags
 from codeyard.services.codepipeline.model import catalog, paging, secrets, structure
 from codeyard.services.codepipeline.model.definition import normalized, parse
 from codeyard.services.codepipeline.starts import Start, begin, resolved_variables
-from codeyard.services.codepipeline.store import pipelines
-from codeyard.storage import Row, Tx, dumps
+from codeyard.services.codepipeline.store import custom, pipelines
+from codeyard.storage import Row, Tx, dumps, loads
 
 MAX_PIPELINES = 1000
 
@@ -23,9 +23,8 @@ class Pipelines(Base):
 
     def create_pipeline(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Create a pipeline and start its first execution; PipelineNameInUseException when the name is taken."""
-        structure.check(req["pipeline"], ctx.region)
-        _check_role(ctx, req["pipeline"]["roleArn"])
-        declaration = normalized(req["pipeline"], 1)
+        kinds = self._checked(ctx, req["pipeline"])
+        declaration = self._vault(ctx, req["pipeline"]["name"]).sealed(normalized(req["pipeline"], 1), kinds, {})
         tags = checked_tags({}, req.get("tags", []))
         uid = self._kit.ids.uuid()
         return ctx.write(lambda tx: self._create(tx, ctx, uid, declaration, tags))
@@ -76,14 +75,24 @@ class Pipelines(Base):
 
     def update_pipeline(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Replace the pipeline's structure; its version grows by one, whatever version the caller sent."""
-        structure.check(req["pipeline"], ctx.region)
-        _check_role(ctx, req["pipeline"]["roleArn"])
-        return ctx.write(lambda tx: self._update(tx, ctx, req["pipeline"]))
+        kinds = self._checked(ctx, req["pipeline"])
+        return ctx.write(lambda tx: self._update(tx, ctx, req["pipeline"], kinds))
 
-    def _update(self, tx: Tx, ctx: Context, sent: dict[str, Any]) -> dict[str, Any]:
+    def _checked(self, ctx: Context, declaration: dict[str, Any]) -> catalog.Kinds:
+        """The action types that a sound declaration may use."""
+        kinds = self._kit.db.read(lambda tx: custom.kinds(tx, ctx.account, ctx.region))
+        structure.check(declaration, ctx.region, kinds)
+        _check_role(ctx, declaration["roleArn"])
+        return kinds
+
+    def _vault(self, ctx: Context, name: str) -> secrets.Vault:
+        return secrets.Vault(self._kit.sealer, ctx.arn(name))
+
+    def _update(self, tx: Tx, ctx: Context, sent: dict[str, Any], kinds: catalog.Kinds) -> dict[str, Any]:
         pipeline = self._pipeline(tx, ctx, sent["name"])
         stored = pipelines.declaration(tx, pipeline.uid, pipeline.version) or sent
-        declaration = secrets.restored(normalized(sent, pipeline.version + 1), stored)
+        fresh = normalized(sent, pipeline.version + 1)
+        declaration = self._vault(ctx, sent["name"]).sealed(fresh, kinds, stored)
         pipelines.new_version(tx, pipeline.uid, declaration, ctx.now)
         self._watch(tx, pipeline.uid, declaration, ctx.now)
         return {"pipeline": secrets.redacted(declaration)}
@@ -129,11 +138,14 @@ class Pipelines(Base):
         return ctx.write(delete)
 
     def list_action_types(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """The action types that this server can run."""
+        """The action types that this server can run, and the account's own; by owner where one is named."""
         paging.decode_number("actiontypes", req.get("nextToken"))
-        owner, region = req.get("actionOwnerFilter", "AWS"), req.get("regionFilter", ctx.region)
-        shown = catalog.ACTION_TYPES.values() if owner == "AWS" and region == ctx.region else ()
-        return {"actionTypes": [kind.shape() for kind in shown]}
+        owner, region = req.get("actionOwnerFilter"), req.get("regionFilter", ctx.region)
+        own = self._kit.db.read(lambda tx: custom.living(tx, ctx.account, region))
+        shown = [loads(row.shape) for row in own]
+        if region == ctx.region:
+            shown = [kind.shape() for kind in catalog.ACTION_TYPES.values()] + shown
+        return {"actionTypes": [one for one in shown if owner in (None, one["id"]["owner"])]}
 
 
 def _check_role(ctx: Context, role_arn: str) -> None:

@@ -10,11 +10,11 @@ from codeyard.services.codepipeline import views
 from codeyard.services.codepipeline.api.base import Base
 from codeyard.services.codepipeline.apply import Writer
 from codeyard.services.codepipeline.engine import load_board
-from codeyard.services.codepipeline.model.definition import StageSpec
+from codeyard.services.codepipeline.model.definition import ActionSpec, StageSpec
 from codeyard.services.codepipeline.model.state import Board, Execution
 from codeyard.services.codepipeline.runner import console_url
-from codeyard.services.codepipeline.store import actions, executions, pipelines
-from codeyard.storage import Row, Tx
+from codeyard.services.codepipeline.store import actions, custom, executions, pipelines
+from codeyard.storage import Row, Tx, loads
 
 
 class State(Base):
@@ -45,7 +45,9 @@ class State(Base):
         state["inboundTransitionState"] = _transition(transition)
         console = console_url(self._kit)
         state["actionStates"] = [
-            views.action_state(spec, actions.latest(tx, pipeline.uid, stage.name, spec.name), console)
+            views.action_state(
+                spec, actions.latest(tx, pipeline.uid, stage.name, spec.name), console, _settings(tx, pipeline, spec)
+            )
             for spec in stage.actions
         ]
         run = executions.latest_in_stage(tx, pipeline.uid, stage.name)
@@ -57,6 +59,14 @@ class State(Base):
                     "latestRetryTrigger": "ManualStageRetry",
                 }
         return state
+
+
+def _settings(tx: Tx, pipeline: Row, spec: ActionSpec) -> dict[str, str]:
+    """The links of a custom action's type."""
+    if spec.owner == "AWS":
+        return {}
+    row = custom.get(tx, (pipeline.account, pipeline.region, spec.category, spec.provider, spec.version))
+    return dict(loads(row.shape).get("settings", {})) if row is not None else {}
 
 
 def _inbound(waiting: list[Execution]) -> dict[str, Any]:

@@ -1,17 +1,19 @@
-"""Tags of pipelines."""
+"""Tags of pipelines and of custom action types."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.services.codepipeline.api.base import Base
 from codeyard.services.codepipeline.model import paging
-from codeyard.services.codepipeline.store import pipelines
-from codeyard.storage import Row, Tx, loads
+from codeyard.services.codepipeline.store import custom, pipelines
+from codeyard.storage import Tx, dumps, loads
 
 MAX_TAGS = 50
+_TYPE = "actiontype:Custom/"
 
 
 class Tags(Base):
@@ -21,8 +23,8 @@ class Tags(Base):
         """Add or replace tags; TooManyTagsException beyond 50."""
 
         def write(tx: Tx) -> dict[str, Any]:
-            pipeline = _resource(tx, ctx, req["resourceArn"])
-            pipelines.set_tags(tx, pipeline.uid, checked_tags(loads(pipeline.tags), req["tags"]))
+            found = _tagged(tx, ctx, req["resourceArn"])
+            found.put(checked_tags(found.tags, req["tags"]))
             return {}
 
         return ctx.write(write)
@@ -31,18 +33,17 @@ class Tags(Base):
         """Remove tags; keys that are not there are no error."""
 
         def write(tx: Tx) -> dict[str, Any]:
-            pipeline = _resource(tx, ctx, req["resourceArn"])
-            left = {k: v for k, v in loads(pipeline.tags).items() if k not in req["tagKeys"]}
-            pipelines.set_tags(tx, pipeline.uid, left)
+            found = _tagged(tx, ctx, req["resourceArn"])
+            found.put({k: v for k, v in found.tags.items() if k not in req["tagKeys"]})
             return {}
 
         return ctx.write(write)
 
     def list_tags_for_resource(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """The pipeline's tags by key, page by page."""
+        """The resource's tags by key, page by page."""
         after = paging.decode_text("tags", req.get("nextToken")) or ""
         limit = req.get("maxResults", 100)
-        tags: dict[str, str] = loads(self._kit.db.read(lambda tx: _resource(tx, ctx, req["resourceArn"])).tags)
+        tags = self._kit.db.read(lambda tx: _tagged(tx, ctx, req["resourceArn"]).tags)
         rest = [t for t in as_list(tags) if t["key"] > after]
         answer: dict[str, Any] = {"tags": rest[:limit]}
         if len(rest) > limit:
@@ -50,15 +51,42 @@ class Tags(Base):
         return answer
 
 
-def _resource(tx: Tx, ctx: Context, arn: str) -> Row:
+@dataclass(frozen=True, slots=True)
+class _Tagged:
+    """A resource's tags, and how they are kept."""
+
+    tags: dict[str, str]
+    put: Callable[[dict[str, str]], None]
+
+
+def _tagged(tx: Tx, ctx: Context, arn: str) -> _Tagged:
     parts = arn.split(":", 5)
-    if len(parts) != 6 or "/" in parts[5] or not parts[5]:
+    is_type = len(parts) == 6 and parts[5].startswith(_TYPE)
+    if len(parts) != 6 or not parts[5] or ("/" in parts[5] and not is_type):
         raise AwsError("InvalidArnException", f"The ARN {arn} is not the ARN of a CodePipeline resource with tags")
     _, _, _, region, account, name = parts
-    found = pipelines.by_name(tx, account, region, name) if account == ctx.account else None
+    found = None
+    if account == ctx.account:
+        found = _type(tx, account, region, name) if is_type else _pipeline(tx, account, region, name)
     if found is None:
         raise AwsError("ResourceNotFoundException", f"The resource {arn} was not found")
     return found
+
+
+def _pipeline(tx: Tx, account: str, region: str, name: str) -> _Tagged | None:
+    row = pipelines.by_name(tx, account, region, name)
+    return _Tagged(loads(row.tags), lambda tags: pipelines.set_tags(tx, row.uid, tags)) if row is not None else None
+
+
+def _type(tx: Tx, account: str, region: str, name: str) -> _Tagged | None:
+    parts = name.removeprefix(_TYPE).split("/")
+    if len(parts) != 3:
+        return None
+    place = (account, region, parts[0], parts[1], parts[2])
+    row = custom.get(tx, place)
+    if row is None or row.deleted:
+        return None
+    return _Tagged(loads(row.tags), lambda tags: custom.update(tx, place, tags=dumps(tags)))
 
 
 def checked_tags(old: Mapping[str, str], new: Iterable[Mapping[str, str]]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 MINUTE = 60 * 1_000_000
@@ -19,6 +19,9 @@ class Property:
     description: str
     required: bool = False
     secret: bool = False
+    key: bool = True
+    queryable: bool = False
+    type: str = "String"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,26 @@ class ActionType:
     properties: tuple[Property, ...]
     timeout: int
     variables: tuple[str, ...] | None = ()
+    owner: str = "AWS"
+    version: str = "1"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         """category, owner, provider, version."""
-        return (self.category, "AWS", self.provider, "1")
+        return (self.category, self.owner, self.provider, self.version)
+
+    @property
+    def queryable(self) -> Property | None:
+        """The property that job workers may ask for jobs by, if there is one."""
+        return next((p for p in self.properties if p.queryable), None)
 
     def shape(self) -> dict[str, Any]:
         """The ActionType shape of the API."""
         category, owner, provider, version = self.key
         return {
             "id": {"category": category, "owner": owner, "provider": provider, "version": version},
+            **({"settings": dict(self.settings)} if self.settings else {}),
             "actionConfigurationProperties": [_property(p) for p in self.properties],
             "inputArtifactDetails": {"minimumCount": self.inputs[0], "maximumCount": self.inputs[1]},
             "outputArtifactDetails": {"minimumCount": self.outputs[0], "maximumCount": self.outputs[1]},
@@ -53,11 +65,11 @@ def _property(p: Property) -> dict[str, Any]:
     return {
         "name": p.name,
         "required": p.required,
-        "key": True,
+        "key": p.key,
         "secret": p.secret,
-        "queryable": False,
+        "queryable": p.queryable,
         "description": p.description,
-        "type": "String",
+        "type": p.type,
     }
 
 
@@ -175,13 +187,9 @@ UNBUILT_PROVIDERS = frozenset(
 )
 
 
+Kinds = Callable[[Mapping[str, str]], ActionType | None]  # an actionTypeId's type; None where there is none
+
+
 def find(kind: Mapping[str, str]) -> ActionType | None:
     """The built type behind an actionTypeId, or None."""
     return ACTION_TYPES.get((kind["category"], kind["owner"], kind["provider"], kind["version"]))
-
-
-def secret_keys(kind: Mapping[str, str]) -> frozenset[str]:
-    """The configuration keys of a type that must never be shown."""
-    known = find(kind)
-    secrets = {p.name for p in known.properties if p.secret} if known else set()
-    return frozenset(secrets | {"OAuthToken"})

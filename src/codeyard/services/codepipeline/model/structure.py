@@ -11,7 +11,7 @@ from typing import Any
 
 from codeyard.contract import AwsError
 from codeyard.services.codepipeline import variables
-from codeyard.services.codepipeline.model import catalog
+from codeyard.services.codepipeline.model import catalog, custom
 from codeyard.services.codepipeline.model.definition import ActionSpec, action_spec
 
 MAX_STAGES, MAX_ACTIONS, MAX_PER_STAGE = 50, 500, 100
@@ -20,8 +20,8 @@ MAX_PARALLEL, MAX_SEQUENTIAL = 50, 50
 Declaration = Mapping[str, Any]
 
 
-def check(pipeline: Declaration, region: str) -> None:
-    """Raise the exception of the first rule that the declaration breaks."""
+def check(pipeline: Declaration, region: str, kinds: catalog.Kinds = catalog.find) -> None:
+    """Raise the exception of the first rule that the declaration breaks; `kinds` finds its action types."""
     _check_stores(pipeline, region)
     _check_mode(pipeline)
     _check_variables(pipeline)
@@ -29,10 +29,10 @@ def check(pipeline: Declaration, region: str) -> None:
     _check_stages(pipeline["stages"])
     for stage in pipeline["stages"]:
         for action in stage["actions"]:
-            _check_action(stage["name"], action, region)
+            _check_action(action, region, kinds)
     _check_source_stage(pipeline["stages"])
     _check_namespaces(pipeline["stages"])
-    _check_flow(pipeline)
+    _check_flow(pipeline, kinds)
 
 
 def _structure(message: str) -> AwsError:
@@ -125,9 +125,9 @@ def _check_source_stage(stages: Sequence[Declaration]) -> None:
                 )
 
 
-def _check_action(stage: str, action: Declaration, region: str) -> None:
+def _check_action(action: Declaration, region: str, kinds: catalog.Kinds) -> None:
     spec = action_spec(action)
-    kind = _action_type(action)
+    kind = _action_type(action, kinds)
     _check_unbuilt_members(spec, action, region)
     _check_count("input", spec, len(spec.inputs), kind.inputs)
     _check_count("output", spec, len(spec.outputs), kind.outputs)
@@ -136,13 +136,13 @@ def _check_action(stage: str, action: Declaration, region: str) -> None:
         raise _action_error(f"Action '{spec.name}': timeoutInMinutes is only supported for manual approval actions")
 
 
-def _action_type(action: Declaration) -> catalog.ActionType:
+def _action_type(action: Declaration, kinds: catalog.Kinds) -> catalog.ActionType:
     kind = action["actionTypeId"]
-    found = catalog.find(kind)
+    found = kinds(kind)
     if found is not None:
         return found
     words = ", ".join(f"{k}: '{kind[k]}'" for k in ("category", "provider", "owner", "version"))
-    if kind["owner"] != "AWS" or kind["provider"] in catalog.UNBUILT_PROVIDERS:
+    if kind["owner"] == "ThirdParty" or (kind["owner"] == "AWS" and kind["provider"] in catalog.UNBUILT_PROVIDERS):
         raise _action_error(f"Action '{action['name']}': the action type ({words}) is not built in Codeyard yet")
     raise _action_error(f"ActionType ({words}) in action '{action['name']}' is not available")
 
@@ -186,7 +186,7 @@ _UNBUILT_KEYS = {
 def _check_configuration(spec: ActionSpec, kind: catalog.ActionType) -> None:
     known = {p.name for p in kind.properties}
     for key, value in spec.configuration.items():
-        harmless = _UNBUILT_KEYS.get((spec.provider, key))
+        harmless = _UNBUILT_KEYS.get((spec.provider, key)) if spec.owner == "AWS" else None
         if harmless is not None and value not in harmless:
             raise _action_error(f"Action '{spec.name}': {key} '{value}' is not built in Codeyard yet")
         if harmless is None and key not in known:
@@ -196,7 +196,10 @@ def _check_configuration(spec: ActionSpec, kind: catalog.ActionType) -> None:
             raise _action_error(
                 f"Action configuration for action '{spec.name}' is missing required configuration '{prop.name}'"
             )
-    _check_values(spec)
+    if spec.owner == "AWS":
+        _check_values(spec)
+    elif wrong := custom.check_values(kind, spec.configuration):
+        raise _action_error(f"Action '{spec.name}': {wrong}")
 
 
 def _check_values(spec: ActionSpec) -> None:
@@ -226,7 +229,7 @@ def _check_namespaces(stages: Sequence[Declaration]) -> None:
             raise _structure(f"The namespace '{space}' is reserved")
 
 
-def _check_flow(pipeline: Declaration) -> None:
+def _check_flow(pipeline: Declaration, kinds: catalog.Kinds) -> None:
     """Artifacts and variables must come from an earlier stage, or a lower runOrder of the same stage."""
     made: set[str] = set()
     spaces: dict[str, tuple[str, ...] | None] = {}
@@ -241,7 +244,7 @@ def _check_flow(pipeline: Declaration) -> None:
             for spec in group:
                 _add_outputs(spec, made)
                 if spec.namespace:
-                    kind = catalog.find(spec.type_id)
+                    kind = kinds(spec.type_id)
                     spaces[spec.namespace] = kind.variables if kind else ()
 
 

@@ -12,6 +12,7 @@ from codeyard.services.codepipeline.model.definition import Definition, parse
 from codeyard.services.codepipeline.store.tables import (
     action_runs,
     executions,
+    jobs,
     pipelines,
     stage_runs,
     start_tokens,
@@ -114,7 +115,7 @@ def set_tags(tx: Tx, uid: str, tags: dict[str, str]) -> None:
 
 def delete(tx: Tx, uid: str) -> None:
     """Remove the pipeline and all its history."""
-    for table in (versions, transitions, watches, executions, start_tokens, stage_runs, action_runs, pipelines):
+    for table in (versions, transitions, watches, executions, start_tokens, stage_runs, action_runs, jobs, pipelines):
         tx.execute(sa.delete(table).where(table.c.uid == uid))
 
 

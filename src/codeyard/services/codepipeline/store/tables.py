@@ -150,3 +150,38 @@ action_runs = Table(
     Index("ix_codepipeline_action_runs_external", "external_id"),
     Index("ix_codepipeline_action_runs_action", "uid", "stage", "action", "seq"),
 )
+
+action_types = Table(
+    "codepipeline_action_types",
+    schema,
+    Column("account", Key(), primary_key=True),
+    Column("region", Key(), primary_key=True),
+    Column("category", Key(), primary_key=True),
+    Column("provider", Key(), primary_key=True),
+    Column("version", Key(), primary_key=True),
+    Column("shape", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+)
+
+jobs = Table(
+    "codepipeline_jobs",
+    schema,
+    Column("id", Key(), primary_key=True),
+    Column("uid", Key(), nullable=False),
+    Column("run", Key(), nullable=False),
+    Column("account", Key(), nullable=False),
+    Column("region", Key(), nullable=False),
+    Column("category", Key(), nullable=False),
+    Column("provider", Key(), nullable=False),
+    Column("version", Key(), nullable=False),
+    Column("query", Key(), nullable=False),
+    Column("status", Key(), nullable=False),
+    Column("offered_until", BigInteger, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("continuation", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Index("ix_codepipeline_jobs_waiting", "account", "region", "provider", "category", "version", "status", "created"),
+    Index("ix_codepipeline_jobs_run", "run"),
+    Index("ix_codepipeline_jobs_uid", "uid"),
+)
