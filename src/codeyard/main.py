@@ -26,6 +26,7 @@ from codeyard.edge.app import Front
 from codeyard.edge.aws import AwsDoor
 from codeyard.edge.certificates import Certificates
 from codeyard.edge.git_http import GitHttp
+from codeyard.edge.git_ssh import GitSsh
 from codeyard.edge.listener import YardServer, bind
 from codeyard.edge.unix import bind_unix
 from codeyard.engine import Engine, Jobs, Kit, Settings, SystemClock, SystemIds
@@ -95,6 +96,8 @@ class Yard:
         self.keyring = Keyring(options.data, self.ids)
         self.sockets = _listen(options)
         self.endpoint, self.console_url = _urls(options, self.sockets[0])
+        ssh = bind(options.host, options.ssh_port)
+        self.ssh_address = _authority(options.host, ssh.getsockname()[1])
 
         # What every service is built from. Its clients are the gateway's, bound as soon as there is one.
         clients = LateClients()
@@ -113,6 +116,7 @@ class Yard:
         # What makes it go, and the doors.
         self.engine = Engine(self.kit, self.parts)
         self.front = self._front()
+        self.ssh = GitSsh(self.gateway, self.identity, options.region, self.kit, ssh)
 
     def _kit(self, clients: LateClients) -> Kit:
         data = self.options.data
@@ -167,13 +171,14 @@ class Yard:
         self.accounts.check_root_key()
         self.keyring.keep()
         self.certificates = self._certificates()
+        self.ssh.start()
         keys = self._bootstrap()
         for part in self.parts:
             if part.on_start is not None:
                 part.on_start()
         return {
             "endpoint": self.endpoint,
-            "ssh": None,
+            "ssh": self.ssh_address,
             "region": self.options.region,
             "account": self.options.account,
             **keys,
@@ -235,6 +240,7 @@ class Yard:
     def close(self) -> None:
         """Stop the engine, put the last records on the trail, let go of everything."""
         self.engine.stop()
+        self.ssh.close()
         self.gateway.auditor.stop()
         self.aws.close()
         self.git.close()
@@ -304,6 +310,7 @@ class Yard:
             endpoint=self.endpoint,
             public_url=self.options.public_url,
             console_url=self.console_url,
+            ssh_address=self.ssh_address,
             runner_lease=self.options.runner_lease,
             unsafe_local_builds=self.options.unsafe_local_builds,
             allow_private_outbound=self.options.allow_private_outbound,

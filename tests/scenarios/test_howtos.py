@@ -30,6 +30,7 @@ BIN = Path(sys.executable).parent
 # Each page that is typed in, with the pages whose work it goes on with.
 AFTER: dict[str, tuple[str, ...]] = {
     "push-code": (),
+    "clone-over-ssh": ("push-code",),
     "use-boto3-and-the-sdks": (),
     "several-accounts": (),
     "mirror-or-import-a-repository": ("push-code",),

@@ -59,7 +59,7 @@ def _database(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option("--tls-cert", type=_FILE, default=None, help="a certificate of your own, with its chain (PEM)")
 @click.option("--tls-key", type=_FILE, default=None, help="its private key (PEM); without it, --tls-cert holds it")
 @click.option("--tls-ca", type=_FILE, default=None, help="the CA that verifies it, where this machine has it not (PEM)")
-@click.option("--ssh-port", type=int, default=0, help="accepted for later: SSH is not built, endpoint.json says null")
+@click.option("--ssh-port", type=_PORT, default=0, show_default=True, help="git over SSH; 0 takes any free port")
 @click.option("--region", default="us-east-1", callback=_region, show_default=True, help="the home region")
 @click.option("--public-url", default="", callback=_url, help="how clients reach it; feeds clone URLs and links")
 @click.option("--database", default="", callback=_database, help="a PostgreSQL URL; without it, SQLite in --data")

@@ -11,7 +11,7 @@ import binascii
 import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,14 +19,15 @@ from urllib.parse import parse_qs
 
 from codeyard.contract import AwsError, Clock, Ids, Origin, Principal
 from codeyard.edge.asgi import ASGIScope, Receive, Send, chunks, head_of, reply
-from codeyard.edge.git_pump import Answer, Gate, Pump, Spool, begin, patient
+from codeyard.edge.git_pump import Answer, Gate, Pump, Spool, patient
+from codeyard.edge.git_push import answer_push, drain, headers, read_head, refusal, reply_report
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
 from codeyard.gateway.attempts import WAIT, Attempts
 from codeyard.gateway.ports import Identity
 from codeyard.git.command import is_protocol
 from codeyard.git.inflate import BadBody, plain_body
-from codeyard.git.pktline import ProtocolError, PushHead, PushParser, pkt, write_report
+from codeyard.git.pktline import ProtocolError, PushParser
 from codeyard.git.transfer import PushRequest
 from codeyard.wire import sigv4
 from codeyard.wire.http import Head
@@ -36,14 +37,8 @@ log = logging.getLogger(__name__)
 _PATH = re.compile(r"(/v1/repos/([\w.-]{1,100}))/(info/refs|git-upload-pack|git-receive-pack)\Z", re.ASCII)
 _HOST = re.compile(r"(?:.+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.")
 _KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{8,124}(%.*)?\Z", re.DOTALL)
-_NO_CACHE = (
-    ("cache-control", "no-cache, max-age=0, must-revalidate"),
-    ("expires", "Fri, 01 Jan 1980 00:00:00 GMT"),
-    ("pragma", "no-cache"),
-)
 MAX_FETCH_REQUEST = 64 * 1024 * 1024
 MAX_PUSH = 4 * 1024**3
-KEEP_ALIVE_S = 5.0
 
 
 class DoorKit(Protocol):
@@ -179,18 +174,19 @@ class GitHttp:
             params["protocolVersion"] = _protocol(request.head)
         inv = request.invocation(operation, params)
         answer = await self._pool.run(lambda: self._gateway.invoke(inv))
-        await reply(send, 200, _headers(f"{service}-advertisement"), answer["pipe"])
+        await reply(send, 200, headers(f"{service}-advertisement"), answer["pipe"])
 
     async def _pull(self, request: _Request, receive: Receive, send: Send) -> None:
         body = plain_body(patient(chunks(receive)), _encoding(request.head), MAX_FETCH_REQUEST)
         inv = request.invocation("GitPull", {"protocolVersion": _protocol(request.head)})
         async with self._pulls.enter(request.repository):
             answer = await self._pool.run(lambda: self._gateway.invoke(inv))
-            await Pump(answer["pipe"], body, receive).run(send, _headers("git-upload-pack-result"))
+            await Pump(answer["pipe"], body, receive).run(send, headers("git-upload-pack-result"))
 
     async def _push(self, request: _Request, receive: Receive, send: Send) -> None:
         body = plain_body(patient(chunks(receive)), _encoding(request.head), MAX_PUSH)
-        head, taken = await _read_head(body)
+        parser = PushParser()
+        head = await read_head(parser, body)
         references = [{"commit": command.new, "ref": command.ref} for command in head.commands]
         inv = request.invocation("GitPush", {"references": references} if references else {"advertise": True})
         try:
@@ -198,67 +194,17 @@ class GitHttp:
         except AwsError as error:
             if not head.reports or not head.commands:
                 raise
-            await _drain(body)
-            await _reply_report(send, _refusal(head, error, "not authorized"))
+            await drain(body)
+            await reply_report(send, refusal(head, error, "not authorized"))
             return
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._arrivals.enter(request.repository))
             spool = stack.enter_context(Spool(self._kit.data_dir / "git" / "incoming"))
-            await spool.fill(taken, body)
+            await spool.fill(parser.taken, body)
             await stack.enter_async_context(self._pushes.enter(request.repository))
             params = PushRequest(dict(inv.params), head, spool.content())
             work = asyncio.ensure_future(self._pool.run(lambda: admitted.run(params)))
-            await _answer_push(send, head, work)
-
-
-async def _answer_push(send: Send, head: PushHead, work: asyncio.Future[dict[str, Any]]) -> None:
-    """Send the report when it is there; until then keep the connection alive in the progress band."""
-    begun = False
-    while not work.done():
-        await asyncio.wait({work}, timeout=KEEP_ALIVE_S)
-        if work.done() or not head.side_bands:
-            continue
-        if not begun:
-            begun = True
-            await begin(send, _headers("git-receive-pack-result"))
-        await send({"type": "http.response.body", "body": pkt(b"\x02"), "more_body": True})
-    try:
-        report: bytes = work.result()["pipe"]
-    except AwsError as error:
-        if not begun and (not head.reports or error.code == "RepositoryDoesNotExistException"):
-            raise
-        report = _refusal(head, error, "failed")
-    if begun:
-        await send({"type": "http.response.body", "body": report})
-    else:
-        await _reply_report(send, report)
-
-
-async def _reply_report(send: Send, report: bytes) -> None:
-    await reply(send, 200, _headers("git-receive-pack-result"), report)
-
-
-def _refusal(head: PushHead, error: AwsError, reason: str) -> bytes:
-    outcomes = [(command.ref, reason) for command in head.commands]
-    return write_report(outcomes, head, say=error.message or error.code)
-
-
-async def _read_head(body: AsyncIterator[bytes]) -> tuple[PushHead, bytes]:
-    parser = PushParser()
-    async for chunk in body:
-        head = parser.feed(chunk)
-        if head is not None:
-            return head, parser.taken
-    raise ProtocolError("the push ends before its commands do")
-
-
-async def _drain(body: AsyncIterator[bytes]) -> None:
-    async for _ in body:
-        pass
-
-
-def _headers(kind: str) -> list[tuple[str, str]]:
-    return [("content-type", f"application/x-{kind}"), ("x-content-type-options", "nosniff"), *_NO_CACHE]
+            await answer_push(send, head, work)
 
 
 def _basic(header: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ class Settings:
     endpoint: str = ""
     public_url: str = ""
     console_url: str = ""
+    ssh_address: str = ""
     regions: tuple[str, ...] = ()
     unsafe_local_builds: bool = False
     allow_private_outbound: bool = False

@@ -40,6 +40,9 @@ class Identity(Protocol):
     def git_credential(self, user_name: str, password: str) -> Principal | None:
         """The user behind IAM Git credentials, or None."""
 
+    def ssh_key(self, key_id: str) -> tuple[Principal, str] | None:
+        """The user that an active SSH public key stands for, and the key in OpenSSH's form; else None."""
+
     def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
         """The user behind a console password, or None."""
 

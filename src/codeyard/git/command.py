@@ -50,12 +50,13 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "symbolic-ref": frozenset(),
         "unpack-objects": frozenset({"-q", "--strict"}),
         "update-ref": frozenset({"--stdin", "-z"}),
+        "upload-archive": frozenset(),
         "upload-pack": frozenset({"--stateless-rpc", "--strict", "--http-backend-info-refs"}),
         "version": frozenset(),
     }
 )
 # Not every hand-written option parser of git knows --end-of-options; these take a dash-free operand as it is.
-_PLAIN_OPERANDS = frozenset({"receive-pack", "upload-pack", "symbolic-ref"})
+_PLAIN_OPERANDS = frozenset({"receive-pack", "upload-archive", "upload-pack", "symbolic-ref"})
 # Without it, malloc gives zlib's memory back to the kernel after each file and gets it again: twice the time.
 _TUNING: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"archive": {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}}

@@ -118,6 +118,11 @@ class PushParser:
         """Every byte fed so far, to be passed on to receive-pack as it was."""
         return bytes(self._buffer)
 
+    @property
+    def beyond(self) -> bytes:
+        """What was fed behind the head, once that is complete."""
+        return bytes(self._buffer[self._at + 4 :])
+
     def _finish(self) -> PushHead:
         return PushHead(tuple(self._commands), self._capabilities or frozenset(), tuple(self._shallow))
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,18 +75,38 @@ class UploadPipe:
         """Reap the process, which is killed unless it ended by itself; nothing more is to be sent."""
         if self._process is not None:
             if complete:
-                self._wait(self._process)
+                reap(self._process)
             end(self._process)
         if self._pack is not None:
             close_quietly(self._pack)
         return b""
 
-    @staticmethod
-    def _wait(process: subprocess.Popen[bytes]) -> None:
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            return
+
+class SessionPipe:
+    """A GitPipe around a process that speaks with its client from the first word to the last, as SSH has it."""
+
+    def __init__(self, git: Git, repository: Path, service: str, protocol: str) -> None:
+        self._git, self._repository, self._service, self._protocol = git, repository, service, protocol
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> tuple[IO[bytes], IO[bytes], None]:
+        """Spawn; (stdin to write the client's words to, stdout to send, None: there is no pack apart)."""
+        flags = ["--strict"] if self._service == "upload-pack" else []
+        command = GitCommand(self._service, flags, operands=[str(self._repository)], protocol=self._protocol)
+        pipe = subprocess.PIPE
+        process = self._git.start(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        return process.stdin, process.stdout, None
+
+    def finish(self, complete: bool) -> bytes:
+        """Reap the process, which is killed unless it ended by itself; nothing more is to be sent."""
+        if self._process is not None:
+            if complete:
+                reap(self._process)
+            end(self._process)
+        return b""
 
 
 class Advertiser:
@@ -119,6 +140,12 @@ class Advertiser:
         return self._git.run(command).stdout
 
 
+def reap(process: subprocess.Popen[bytes]) -> None:
+    """Let a process that has said all end by itself, within ten seconds."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=10)
+
+
 def receive(git: Git, repository: Path, body: bytes | IO[bytes], *, timeout: float = PUSH_TIMEOUT) -> bytes:
     """Carry out a push with receive-pack; its answer, empty when it died. The process never outlives the call."""
     command = GitCommand("receive-pack", ["--stateless-rpc"], operands=[str(repository)])
@@ -143,4 +170,4 @@ def check(git: Git, repository: Path) -> Sequence[str]:
     return []
 
 
-__all__ = ["Advertiser", "PushRequest", "UploadPipe", "check", "close_quietly", "receive"]
+__all__ = ["Advertiser", "PushRequest", "SessionPipe", "UploadPipe", "check", "close_quietly", "receive"]

@@ -76,7 +76,7 @@ def build_record(
         "recipientAccountId": account,
         "eventCategory": "Data" if data else "Management",
     }
-    if origin.secure and origin is not INTERNAL:
+    if origin.secure and origin is not INTERNAL and not origin.endpoint.startswith("ssh:"):
         record["tlsDetails"] = {"clientProvidedHostHeader": urlsplit(origin.endpoint).netloc}
     return record
 

@@ -20,7 +20,7 @@ from codeyard.platform.iam.limits import refuse_beyond_session
 from codeyard.platform.iam.managed import AwsManaged
 from codeyard.platform.iam.messages import Messages
 from codeyard.platform.iam.mfa import Mfa
-from codeyard.platform.iam.model import AccessKey, Role, Tags, User
+from codeyard.platform.iam.model import AccessKey, Role, SshKey, Tags, User
 from codeyard.platform.iam.outbound import OutboundFederation
 from codeyard.platform.iam.passwordpolicy import SETTING, PasswordPolicy
 from codeyard.platform.iam.passwords import Passwords
@@ -134,6 +134,17 @@ class IamDoor:
         if not self._passwords.verify(password, stored) or user is None:
             return None
         return user_principal(user), now
+
+    def ssh_key(self, key_id: str) -> tuple[Principal, str] | None:
+        """The user that an active SSH public key stands for, and the key in OpenSSH's form; else None."""
+
+        def look(tx: Tx) -> tuple[User, SshKey] | None:
+            key = keys.one(tx, SshKey, key_id)
+            user = entities.user_by_id(tx, key.user_id) if key is not None and key.status == "Active" else None
+            return None if key is None or user is None else (user, key)
+
+        found = None if "\0" in key_id else self._kit.db.read(look)
+        return None if found is None else (user_principal(found[0], key_id), found[1].body)
 
     def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
         """The user behind a console password, or None; who has MFA devices needs a code of one.

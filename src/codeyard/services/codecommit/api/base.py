@@ -79,6 +79,12 @@ def no_repository(name: str) -> AwsError:
     return AwsError("RepositoryDoesNotExistException", f"{name} does not exist")
 
 
+def _ssh(kit: Kit, host: str) -> str:
+    """Host and port of the SSH door, the host as the caller reached this server."""
+    name, port = host.rpartition(":")[0] or host, kit.settings.ssh_address.rpartition(":")[2]
+    return f"{name}:{port}" if port else name
+
+
 def metadata(ctx: Context, kit: Kit, repository: Repository) -> dict[str, Any]:
     """RepositoryMetadata; clone URLs are those of this server as the caller reached it."""
     base = kit.settings.public_url or ctx.origin.endpoint or kit.settings.endpoint
@@ -92,7 +98,7 @@ def metadata(ctx: Context, kit: Kit, repository: Repository) -> dict[str, Any]:
         "lastModifiedDate": moment(repository.modified),
         "creationDate": moment(repository.created),
         "cloneUrlHttp": f"{base or 'https://' + host}/v1/repos/{repository.name}",
-        "cloneUrlSsh": f"ssh://{host.partition(':')[0]}/v1/repos/{repository.name}",
+        "cloneUrlSsh": f"ssh://{_ssh(kit, host)}/v1/repos/{repository.name}",
         "Arn": repository.arn,
     }
     return {member: value for member, value in said.items() if value is not None}

@@ -10,12 +10,14 @@ from codeyard.git import refs
 from codeyard.git.command import is_protocol
 from codeyard.git.names import ZERO, is_valid_branch, split_ref
 from codeyard.git.pktline import PushHead, RefCommand, Report, read_report, write_report
-from codeyard.git.transfer import Advertiser, PushRequest, UploadPipe, receive
+from codeyard.git.transfer import Advertiser, PushRequest, SessionPipe, UploadPipe, receive
 from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.base import Base, Rooms, required
 from codeyard.services.codecommit.archives import Archives
 from codeyard.services.codecommit.model import Intent, Repository
 from codeyard.services.codecommit.refs import Batch
+
+_SESSIONS = ("upload-pack", "upload-archive")  # what a client speaks with as long as it stays, which is SSH's way
 
 
 class Transfers(Base):
@@ -27,16 +29,20 @@ class Transfers(Base):
         self._archives = Archives(rooms.kit, rooms.git)
 
     def git_pull(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """A fetch: {"pipe": bytes} when `advertise` asks what there is, else {"pipe": a running upload-pack}."""
+        """A fetch: {"pipe": bytes} when `advertise` asks what there is, else a GitPipe for a request or a `session`."""
         repository = self._get(ctx, req)
         protocol = req.get("protocolVersion") or ""
         if protocol and not is_protocol(protocol):
             raise AwsError("ValidationException", "The Git-Protocol header is not valid.", status=400)
         path = self._rooms.repositories.path(repository.id)
-        advertise = bool(req.get("advertise"))
+        advertise, session = bool(req.get("advertise")), req.get("session") or ""
+        if session not in ("", *_SESSIONS):
+            raise AwsError("ValidationException", "There is no such git service.", status=400)
         self._annotate(ctx, req, repository, transferred=not advertise)
         if advertise:
             return {"pipe": self._advertiser.uploads(path, protocol)}
+        if session:
+            return {"pipe": SessionPipe(self._rooms.git, path, session, protocol)}
         return {"pipe": UploadPipe(self._rooms.git, path, protocol)}
 
     def git_push(self, ctx: Context, req: Params) -> dict[str, Any]:
