@@ -34,8 +34,6 @@ from codeyard.wire.http import Head
 log = logging.getLogger(__name__)
 
 _PATH = re.compile(r"(/v1/repos/([\w.-]{1,100}))/(info/refs|git-upload-pack|git-receive-pack)\Z", re.ASCII)
-_HOST = re.compile(r"(?:.+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.")
-_KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{8,124}(%.*)?\Z", re.DOTALL)
 _NO_CACHE = (
     ("cache-control", "no-cache, max-age=0, must-revalidate"),
     ("expires", "Fri, 01 Jan 1980 00:00:00 GMT"),
@@ -57,14 +55,6 @@ class DoorKit(Protocol):
 
     @property
     def clock(self) -> Clock: ...
-
-
-class _Refused(Exception):
-    """An answer other than 200, with a line that git shows to its user."""
-
-    def __init__(self, status: int, message: str, headers: Iterable[tuple[str, str]] = ()) -> None:
-        super().__init__(message)
-        self.status, self.message, self.headers = status, message, tuple(headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,7 @@ class GitHttp:
         request_id, answer = self._kit.ids.uuid(), Answer(send)
         try:
             await self._serve(scope, receive, answer, request_id)
-        except _Refused as refused:
+        except Refused as refused:
             await answer.refuse(refused.status, refused.message, refused.headers)
         except (BadBody, ProtocolError) as error:
             await answer.refuse(400, str(error))
@@ -125,54 +115,26 @@ class GitHttp:
         head = head_of(scope)
         found = _PATH.match(head.path)
         if found is None:
-            raise _Refused(404, "There is no such repository.")
+            raise Refused(404, "There is no such repository.")
         base, repository, what = found.groups()
-        region = _region(head) or self._region
-        principal = await self._authenticate(head, base, region, scope["client"][0])
-        request = _Request(head, repository, what, principal, region, request_id, _origin(scope, head))
+        region = region_of(head) or self._region
+        principal = await self._door.caller(head, (base,), region, scope["client"][0])
+        request = _Request(head, repository, what, principal, region, request_id, origin_of(scope, head))
         if what == "info/refs":
             await self._advertise(request, send)
         elif head.method != "POST":
-            raise _Refused(405, "Use POST.", [("allow", "POST")])
+            raise Refused(405, "Use POST.", [("allow", "POST")])
         elif what == "git-upload-pack":
             await self._pull(request, receive, send)
         else:
             await self._push(request, receive, send)
 
-    async def _authenticate(self, head: Head, path: str, region: str, address: str) -> Principal:
-        user, password = _basic(head.headers.get("authorization", ""))
-        if _KEY_ID.match(user):
-            return await self._pool.run(lambda: self._verify_signed(user, password, head, path, region))
-        if not self._attempts.may_try(user, address):
-            text = "Too many wrong passwords: try again in a while."
-            raise _Refused(429, text, [("retry-after", str(WAIT // 1_000_000))])
-        principal = await self._pool.run(lambda: self._identity.git_credential(user, password))
-        if principal is None:
-            self._attempts.wrong(user, address)
-            raise _Refused(403, "The Git credentials are not valid.")
-        self._attempts.right(user, address)
-        return principal
-
-    def _verify_signed(self, user: str, password: str, head: Head, path: str, region: str) -> Principal:
-        """The credential helpers' password signs the path and the host, one with and the other without its port."""
-        key_id, token = sigv4.split_git_username(user)
-        try:
-            credential = self._identity.credential(key_id, token)
-        except AwsError as error:
-            raise _Refused(403, error.message or "The credentials are not valid.") from error
-        host = head.headers.get("host", "")
-        now = self._kit.clock.now()
-        for name in dict.fromkeys((host, _without_port(host))):
-            if sigv4.verify_git(password, credential.secret, path=path, host=name, region=region, now=now):
-                return credential.principal
-        raise _Refused(403, "The signature of the credentials is not valid or has expired.")
-
     async def _advertise(self, request: _Request, send: Send) -> None:
         if request.head.method not in ("GET", "HEAD"):
-            raise _Refused(405, "Use GET.", [("allow", "GET")])
+            raise Refused(405, "Use GET.", [("allow", "GET")])
         service = parse_qs(request.head.query).get("service", [""])[0]
         if service not in ("git-upload-pack", "git-receive-pack"):
-            raise _Refused(403, "Only git's smart HTTP protocol is served.")
+            raise Refused(403, "Only git's smart HTTP protocol is served.")
         operation = "GitPull" if service == "git-upload-pack" else "GitPush"
         params: dict[str, Any] = {"advertise": True}
         if operation == "GitPull":
@@ -261,19 +223,6 @@ def _headers(kind: str) -> list[tuple[str, str]]:
     return [("content-type", f"application/x-{kind}"), ("x-content-type-options", "nosniff"), *_NO_CACHE]
 
 
-def _basic(header: str) -> tuple[str, str]:
-    """User and password of a Basic header; the 401 challenge without one."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        raise _Refused(401, "Authentication is required.", [("www-authenticate", 'Basic realm="codecommit"')])
-    try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        raise _Refused(403, "The Authorization header is not valid.") from None
-    user, _, password = text.partition(":")
-    return user, password
-
-
 def _protocol(head: Head) -> str:
     text = head.headers.get("git-protocol", "")
     return text if is_protocol(text) else ""
@@ -281,28 +230,6 @@ def _protocol(head: Head) -> str:
 
 def _encoding(head: Head) -> str:
     return head.headers.get("content-encoding", "").strip().lower()
-
-
-def _region(head: Head) -> str:
-    found = _HOST.match(head.headers.get("host", ""))
-    return found.group(1) if found else ""
-
-
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
-
-
-def _origin(scope: ASGIScope, head: Head) -> Origin:
-    client = scope.get("client") or ("127.0.0.1", 0)
-    host = head.headers.get("host", "localhost")
-    return Origin(
-        source_ip=client[0],
-        user_agent=head.headers.get("user-agent", ""),
-        secure=head.scheme == "https",
-        endpoint=f"{head.scheme}://{host}",
-        protocol="git",
-    )
 
 
 def _status(error: AwsError) -> int:
