@@ -1,34 +1,32 @@
 """The git door: `git clone` and `git push` over HTTP, each request one GitPull or GitPush through the gateway.
 
-ENDPOINT/v1/repos/NAME/{info/refs, git-upload-pack, git-receive-pack}
+ENDPOINT/v1/repos/NAME/{info/refs, git-upload-pack, git-receive-pack}; info/lfs is git_lfs.py's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
-from codeyard.contract import AwsError, Clock, Ids, Origin, Principal
+from codeyard.contract import AwsError, Origin, Principal
 from codeyard.edge.asgi import ASGIScope, Receive, Send, chunks, head_of, reply
+from codeyard.edge.git_auth import Doorkeeper, Refused, origin_of, region_of
+from codeyard.edge.git_lfs import GitLfs, LfsKit, is_lfs
 from codeyard.edge.git_pump import Answer, Gate, Pump, Spool, begin, patient
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
-from codeyard.gateway.attempts import WAIT, Attempts
 from codeyard.gateway.ports import Identity
 from codeyard.git.command import is_protocol
 from codeyard.git.inflate import BadBody, plain_body
 from codeyard.git.pktline import ProtocolError, PushHead, PushParser, pkt, write_report
 from codeyard.git.transfer import PushRequest
-from codeyard.wire import sigv4
 from codeyard.wire.http import Head
 
 log = logging.getLogger(__name__)
@@ -44,17 +42,11 @@ MAX_PUSH = 4 * 1024**3
 KEEP_ALIVE_S = 5.0
 
 
-class DoorKit(Protocol):
+class DoorKit(LfsKit, Protocol):
     """What the door needs of the program's kit."""
 
     @property
     def data_dir(self) -> Path: ...
-
-    @property
-    def ids(self) -> Ids: ...
-
-    @property
-    def clock(self) -> Clock: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +79,16 @@ class GitHttp:
 
     def __init__(self, gateway: Gateway, identity: Identity, region: str, kit: DoorKit) -> None:
         self._gateway, self._identity, self._region, self._kit = gateway, identity, region, kit
-        self._pool, self._attempts = Pool("git", 16), Attempts(kit.clock)
+        self._pool = Pool("git", 16)
+        self._door = Doorkeeper(identity, kit.clock, self._pool)
+        self._lfs = GitLfs(gateway, self._door, self._pool, region, kit)
         self._pulls, self._arrivals, self._pushes = Gate(48, 24), Gate(64, 16), Gate(8, 4)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; refusals as plain text, which git shows."""
+        if is_lfs(scope["path"]):
+            await self._lfs(scope, receive, send)
+            return
         request_id, answer = self._kit.ids.uuid(), Answer(send)
         try:
             await self._serve(scope, receive, answer, request_id)

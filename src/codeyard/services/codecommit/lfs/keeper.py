@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from codeyard.contract import AwsError, BlobRange, Context, Staged
+from codeyard.contract import AwsError, BlobRange, Context
 from codeyard.engine import Kit
 from codeyard.formats.moments import iso_z
 from codeyard.git.lfs import LfsRequest, too_large
@@ -85,24 +85,17 @@ class LargeFiles:
         """Store what was sent, once; its hash and its size were compared before it became a blob."""
         staged = req.staged
         assert staged is not None
-        try:
-            kept = self._keep(ctx, repository, str(req.asked["oid"]), staged)
-        except BaseException:
-            self._kit.blobs.delete(staged.blob_id)
-            raise
-        if not kept:
-            self._kit.blobs.delete(staged.blob_id)
-        return {}
-
-    def _keep(self, ctx: Context, repository: Repository, oid: str, staged: Staged) -> bool:
         if message := too_large(staged.size):
             raise AwsError("LfsObjectTooLarge", message, status=413)
+        oid = str(req.asked["oid"])
 
-        def write(tx: Any) -> bool:
+        def write(tx: Any) -> str:
             _must_exist(tx, repository)
             return store.keep(tx, repository.id, oid, staged.size, staged.blob_id, ctx.now)
 
-        return ctx.write(write)
+        if ctx.write(write) != staged.blob_id:  # it was there: the second copy goes
+            self._kit.blobs.delete(staged.blob_id)
+        return {}
 
     def _lock(self, ctx: Context, repository: Repository, req: LfsRequest) -> dict[str, Any]:
         principal = ctx.principal
@@ -135,9 +128,7 @@ class LargeFiles:
         limit = req.asked["limit"]
         path, lock_id, after = (req.asked.get(name, "") for name in ("path", "id", "cursor"))
         found = self._kit.db.read(
-            lambda tx: store.list_locks(
-                tx, repository.id, path=path, lock_id=lock_id, after=after, limit=limit + 1
-            )
+            lambda tx: store.list_locks(tx, repository.id, path=path, lock_id=lock_id, after=after, limit=limit + 1)
         )
         page = [(_shown(lock), lock.owner == ctx.principal.arn) for lock in found[:limit]]
         return {"page": page, "cursor": found[limit - 1].id if len(found) > limit else ""}

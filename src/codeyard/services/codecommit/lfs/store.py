@@ -51,13 +51,13 @@ def stored(tx: Any, repository_id: str, oids: Sequence[str]) -> dict[str, tuple[
     return {row.oid: (row.blob_id, row.size) for row in tx.all(query)} if oids else {}
 
 
-def keep(tx: Any, repository_id: str, oid: str, size: int, blob_id: str, now: int) -> bool:
-    """Store an object, whose blob is the row's from now on; False where it is stored already."""
-    if stored(tx, repository_id, [oid]):
-        return False
+def keep(tx: Any, repository_id: str, oid: str, size: int, blob_id: str, now: int) -> str:
+    """Store an object, unless it is there; the id of the blob that holds it, which the row has adopted."""
+    if there := stored(tx, repository_id, [oid]):
+        return there[oid][0]
     tx.insert(objects, repository_id=repository_id, oid=oid, size=size, blob_id=blob_id, created=now)
     tx.adopt(blob_id)
-    return True
+    return blob_id
 
 
 def forget_some(tx: Any, repository_id: str, limit: int = 200) -> int:
