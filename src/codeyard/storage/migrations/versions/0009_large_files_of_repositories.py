@@ -1,4 +1,4 @@
-"""Large files of repositories.."""
+"""Large files of repositories: objects and locks."""
 
 from __future__ import annotations
 
