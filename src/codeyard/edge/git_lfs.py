@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import orjson
-
-from codeyard.contract import AwsError, Clock, Ids, Origin, Principal, Sealer, Staged
-from codeyard.edge.asgi import ASGIScope, Receive, Send, bounded_body, head_of, reply
+from codeyard.contract import AwsError, Clock, Ids, Origin, Sealer, Staged
+from codeyard.edge.asgi import ASGIScope, Receive, Send, bounded_body, head_of
 from codeyard.edge.git_auth import Doorkeeper, Refused, origin_of, region_of
+from codeyard.edge.git_lfs_call import LfsAnswer, LfsCall, route
 from codeyard.edge.git_lfs_grants import LIFETIME_S, Grant, Grants
 from codeyard.edge.git_lfs_transfer import Transfers
 from codeyard.edge.git_lfs_words import (
@@ -41,16 +39,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024
 _PATH = re.compile(r"(/v1/repos/([\w.-]{1,104}))/info/lfs/(.*)\Z", re.ASCII)
-_ROUTES = (
-    (re.compile(r"objects/batch\Z"), {"POST": "batch"}),
-    (re.compile(r"objects/(?P<oid>[0-9a-f]{64})\Z"), {"GET": "get", "PUT": "put"}),
-    (re.compile(r"objects/(?P<oid>[0-9a-f]{64})/verify\Z"), {"POST": "verify"}),
-    (re.compile(r"locks\Z"), {"GET": "locks", "POST": "lock"}),
-    (re.compile(r"locks/verify\Z"), {"POST": "verify-locks"}),
-    (re.compile(r"locks/(?P<id>[\w-]{1,100})/unlock\Z", re.ASCII), {"POST": "unlock"}),
-)
 _TRANSFERS = ("get", "put", "verify")
-_HELP = "docs/howto/large-files-with-git-lfs.md"
 
 
 class _Settings(Protocol):
@@ -82,33 +71,6 @@ def is_lfs(path: str) -> bool:
     return _PATH.match(path) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """One request, authenticated. `grant` is what it was let in by, where that was no password."""
-
-    head: Head
-    repository: str
-    found: Mapping[str, str]
-    principal: Principal
-    region: str
-    request_id: str
-    origin: Origin
-    base: str
-    grant: Grant | None
-
-    def invocation(self, operation: str, req: LfsRequest) -> Invocation:
-        who, at = self.principal, self.origin
-        return Invocation("codecommit", operation, req, who, who.account, self.region, self.request_id, at)
-
-    def asks(self, action: str, asked: dict[str, Any], *, ref: str = "", staged: Staged | None = None) -> LfsRequest:
-        """The request's parameters; a push says its reference, by which policies judge it."""
-        params: dict[str, Any] = {"repositoryName": self.repository}
-        if ref:
-            params["references"] = [{"ref": ref}]
-        named = self.grant.repository_id if self.grant is not None else ""
-        return LfsRequest(params, action, asked, staged=staged, repository_id=named)
-
-
 class GitLfs:
     """An ASGI application for Git LFS's batch, transfer and locking APIs."""
 
@@ -116,7 +78,7 @@ class GitLfs:
         self._gateway, self._door, self._pool, self._region, self._kit = gateway, door, pool, region, kit
         self._grants = Grants(kit.sealer, kit.clock)
         self._transfers = Transfers(gateway, pool, kit.blobs)
-        self._actions: Mapping[str, Callable[[_Request, Receive], Awaitable[tuple[int, Any]]]] = {
+        self._actions: Mapping[str, Callable[[LfsCall, Receive], Awaitable[tuple[int, Any]]]] = {
             "batch": self._batch,
             "verify": self._verify,
             "locks": self._locks,
@@ -127,7 +89,7 @@ class GitLfs:
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; refusals as Git LFS's JSON, whose message git-lfs shows."""
-        answer = _Answer(send, self._kit.ids.uuid())
+        answer = LfsAnswer(send, self._kit.ids.uuid())
         try:
             await self._serve(scope, receive, answer)
         except Refused as refused:
@@ -140,11 +102,11 @@ class GitLfs:
             log.exception("fault at the door of Git LFS, request %s", answer.request_id)
             await answer.refuse(500, f"An internal fault; request id {answer.request_id}.")
 
-    async def _serve(self, scope: ASGIScope, receive: Receive, answer: _Answer) -> None:
+    async def _serve(self, scope: ASGIScope, receive: Receive, answer: LfsAnswer) -> None:
         head, place = head_of(scope), _PATH.match(scope["path"])
         if place is None or _PATH.match(head.path) is None:
             raise Refused(404, "There is no such repository.")
-        action, found = _route(head.method, place.group(3))
+        action, found = route(head.method, place.group(3))
         request = await self._admit(scope, head, place, action, found, answer.request_id)
         if action == "get":
             await self._transfers.send(request.head, self._transfer(request, "GitPull", "get"), receive, answer)
@@ -164,7 +126,7 @@ class GitLfs:
 
     async def _admit(
         self, scope: ASGIScope, head: Head, place: re.Match[str], action: str, found: Mapping[str, str], request_id: str
-    ) -> _Request:
+    ) -> LfsCall:
         """Tell who calls: by the link's grant at transfers, by SSH's grant or by what git takes elsewhere."""
         base, name = place.group(1), place.group(2).removesuffix(".git")
         region, grant = region_of(head) or self._region, None
@@ -183,7 +145,7 @@ class GitLfs:
         else:
             principal, region = grant.principal, grant.region
         origin = origin_of(scope, head)
-        return _Request(head, name, found, principal, region, request_id, origin, self._base(origin), grant)
+        return LfsCall(head, name, found, principal, region, request_id, origin, self._base(origin), grant)
 
     def _opened(self, text: str) -> Grant:
         grant = self._grants.open(text)
@@ -197,13 +159,13 @@ class GitLfs:
         same = public and urlsplit(public).netloc == urlsplit(origin.endpoint).netloc
         return public if same else origin.endpoint
 
-    async def _ask(self, request: _Request, operation: str, req: LfsRequest) -> dict[str, Any]:
+    async def _ask(self, request: LfsCall, operation: str, req: LfsRequest) -> dict[str, Any]:
         if operation == "GitPush" and request.grant is not None and request.grant.use == "download":
             raise Refused(403, "The token was made for downloads.")
         inv = request.invocation(operation, req)
         return await self._pool.run(lambda: self._gateway.admit(inv).run(req))
 
-    async def _batch(self, request: _Request, receive: Receive) -> tuple[int, Any]:
+    async def _batch(self, request: LfsCall, receive: Receive) -> tuple[int, Any]:
         said = await _said(receive)
         operation, objects = batch_of(said)
         ref = ref_of(said) if operation == "upload" else ""
@@ -213,7 +175,7 @@ class GitLfs:
         return 200, {"transfer": "basic", "objects": made, "hash_algo": "sha256"}
 
     def _entry(
-        self, request: _Request, operation: str, one: dict[str, Any], there: Mapping[str, Any], ref: str
+        self, request: LfsCall, operation: str, one: dict[str, Any], there: Mapping[str, Any], ref: str
     ) -> dict[str, Any]:
         """One object of a batch's answer: its links, or why it has none; nothing to do for what is stored."""
         stored = there["sizes"].get(one["oid"])
@@ -235,78 +197,47 @@ class GitLfs:
         actions = {name: self._link(request, use, grant) for name, use in uses.items()}
         return {**one, "authenticated": True, "actions": actions}
 
-    def _link(self, request: _Request, use: str, grant: Grant) -> dict[str, Any]:
+    def _link(self, request: LfsCall, use: str, grant: Grant) -> dict[str, Any]:
         place = f"{request.base}/v1/repos/{grant.repository}/info/lfs/objects/{grant.oid}"
         tail = "/verify" if use == "verify" else ""
         token = self._grants.seal(grant.for_use(use))
         return {"href": f"{place}{tail}?grant={token}", "expires_in": LIFETIME_S}
 
-    def _granted(self, request: _Request) -> Grant:
+    def _granted(self, request: LfsCall) -> Grant:
         assert request.grant is not None
         return request.grant
 
-    def _transfer(self, request: _Request, operation: str, action: str) -> Callable[[Staged | None], Invocation]:
+    def _transfer(self, request: LfsCall, operation: str, action: str) -> Callable[[Staged | None], Invocation]:
         grant = self._granted(request)
         asked = {"oid": grant.oid, "size": grant.size}
         return lambda staged: request.invocation(operation, request.asks(action, asked, ref=grant.ref, staged=staged))
 
-    async def _verify(self, request: _Request, receive: Receive) -> tuple[int, Any]:
+    async def _verify(self, request: LfsCall, receive: Receive) -> tuple[int, Any]:
         grant, said = self._granted(request), object_of(await _said(receive))
         if said != {"oid": grant.oid, "size": grant.size}:
             raise Refused(422, "The link was made for another object.")
         return 200, await self._ask(request, "GitPush", request.asks("verify", said, ref=grant.ref))
 
-    async def _lock(self, request: _Request, receive: Receive) -> tuple[int, Any]:
+    async def _lock(self, request: LfsCall, receive: Receive) -> tuple[int, Any]:
         said = await _said(receive)
         return 201, await self._ask(request, "GitPush", request.asks("lock", {"path": path_of(said)}, ref=ref_of(said)))
 
-    async def _unlock(self, request: _Request, receive: Receive) -> tuple[int, Any]:
+    async def _unlock(self, request: LfsCall, receive: Receive) -> tuple[int, Any]:
         said = await _said(receive)
         asked = {"id": request.found["id"], "force": said.get("force") is True}
         return 200, await self._ask(request, "GitPush", request.asks("unlock", asked, ref=ref_of(said)))
 
-    async def _locks(self, request: _Request, receive: Receive) -> tuple[int, Any]:
+    async def _locks(self, request: LfsCall, receive: Receive) -> tuple[int, Any]:
         asked = request.asks("locks", listing_of_query(request.head.query))
         found = await self._ask(request, "GitPull", asked)
         return 200, {"locks": [lock for lock, _ in found["page"]], **_next(found)}
 
-    async def _verify_locks(self, request: _Request, receive: Receive) -> tuple[int, Any]:
+    async def _verify_locks(self, request: LfsCall, receive: Receive) -> tuple[int, Any]:
         said = await _said(receive)
         listing = {name: value for name, value in said.items() if name in ("cursor", "limit")}
         found = await self._ask(request, "GitPush", request.asks("verify-locks", listing_of(listing), ref=ref_of(said)))
         ours, theirs = ([lock for lock, own in found["page"] if own is mine] for mine in (True, False))
         return 200, {"ours": ours, "theirs": theirs, **_next(found)}
-
-
-class _Answer:
-    """`send`, and Git LFS's JSON; an answer that has begun can only be broken off."""
-
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send, self.request_id, self._begun = send, request_id, False
-
-    async def __call__(self, message: Any) -> None:
-        """Send one ASGI message."""
-        self._begun = True
-        await self._send(message)
-
-    async def json(self, status: int, said: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
-        """Answer with JSON."""
-        kept = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
-        await reply(self, status, [("content-type", KIND), *kept, *headers], orjson.dumps(said))
-
-    async def refuse(
-        self,
-        status: int,
-        message: str,
-        headers: Iterable[tuple[str, str]] = (),
-        members: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Say why not; what asks for a password says so to git-lfs too."""
-        if self._begun:
-            return
-        more = [("lfs-authenticate", value) for name, value in headers if name == "www-authenticate"]
-        said = {"message": message, "documentation_url": _HELP, "request_id": self.request_id, **(members or {})}
-        await self.json(status, said, [*headers, *more])
 
 
 async def _said(receive: Receive) -> dict[str, Any]:
@@ -315,15 +246,6 @@ async def _said(receive: Receive) -> dict[str, Any]:
 
 def _next(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"next_cursor": found["cursor"]} if found["cursor"] else {}
-
-
-def _route(method: str, rest: str) -> tuple[str, Mapping[str, str]]:
-    for pattern, methods in _ROUTES:
-        if (found := pattern.match(rest)) is not None:
-            if method not in methods:
-                raise Refused(405, f"Use {' or '.join(methods)}.", [("allow", ", ".join(methods))])
-            return methods[method], found.groupdict()
-    raise Refused(404, "Git LFS has no such address.")
 
 
 def _signed_paths(base: str, name: str) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def test_an_upload_is_verified_and_the_trail_says_who_did_it_without_the_link(lf
     assert lfs.post(verify, {**said, "size": 1}, by="").status == 422
     about = [record for record in lfs.records("GitPush") if said["oid"] in json.dumps(record)]
     asked = [(r["requestParameters"]["lfs"]["action"], r["additionalEventData"]["dataTransferred"]) for r in about]
-    assert asked == [("upload", False), ("verify", False), ("put", True), ("verify", False)]
+    assert sorted(asked) == [("put", True), ("upload", False), ("verify", False), ("verify", False)]
     assert {record["userIdentity"]["userName"] for record in about} == {"alice"}
     assert all(r["requestParameters"]["references"] == [{"ref": "refs/heads/topic"}] for r in about)
     assert "grant" not in json.dumps(about)

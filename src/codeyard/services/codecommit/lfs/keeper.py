@@ -105,7 +105,7 @@ class LargeFiles:
         def write(tx: Any) -> dict[str, Any]:
             _must_exist(tx, repository)
             if (there := store.lock_of(tx, repository.id, path=lock.path)) is not None:
-                raise AwsError("LfsLockExists", "already created lock", status=409, lock=_shown(there))
+                raise AwsError("LfsLockExists", _locked(there), status=409, lock=_shown(there))
             store.add_lock(tx, repository.id, lock)
             return {"lock": _shown(lock)}
 
@@ -117,7 +117,7 @@ class LargeFiles:
             if lock is None:
                 raise _missing("There is no such lock.")
             if lock.owner != ctx.principal.arn and not req.asked["force"]:
-                raise AwsError("LfsLockedByAnother", f"{lock.path} is locked by {lock.name}; use --force.", status=403)
+                raise AwsError("LfsLockedByAnother", f"{_locked(lock)}; use --force.", status=403)
             store.remove_lock(tx, repository.id, lock.id)
             return {"lock": _shown(lock)}
 
@@ -141,6 +141,10 @@ def _must_exist(tx: Any, repository: Repository) -> None:
 
 def _missing(message: str) -> AwsError:
     return AwsError("LfsNotFound", message, status=404)
+
+
+def _locked(lock: Lock) -> str:
+    return f"{lock.path} is locked by {lock.name}"
 
 
 def _shown(lock: Lock) -> dict[str, Any]:
