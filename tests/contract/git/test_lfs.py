@@ -18,7 +18,6 @@ from codeyard.edge.git_lfs_grants import LIFETIME_S, Grants
 from codeyard.git.lfs import MAX_OBJECT
 from tests.contract.git.conftest import ALL, ARN
 from tests.contract.git.lfs import LfsSite
-from tests.contract.git.test_credentials import HELPER
 from tests.support.yard import TestYard, wait_until
 
 READ = [{"Effect": "Allow", "Action": "codecommit:GitPull", "Resource": ARN}]
@@ -35,6 +34,11 @@ KEEP_OFF_MAIN = [
     },
 ]
 MB = 1024 * 1024
+SIGN = "aws codecommit credential-helper --ignore-host-check get"
+HELPER = {
+    "credential.helper": f'!f() {{ [ "$1" = get ] && {SIGN}; true; }}; f',
+    "credential.useHttpPath": "true",
+}
 
 pytestmark = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed: make setup does it")
 
@@ -290,8 +294,7 @@ def test_aws_credential_helper_signs_for_git_lfs_too(lfs: LfsSite) -> None:
     env = lfs.environment(keys=made)
     content = os.urandom(2000)
     work = lfs.tracked(content, remote=f"{lfs.yard.endpoint}/v1/repos/demo")
-    config = [HELPER[1].split("=", 1), HELPER[3].split("=", 1)]
-    for name, value in config:
+    for name, value in HELPER.items():
         lfs.git("config", name, value, cwd=work)
     lfs.git("push", "origin", "main:signed", cwd=work, env=env)
     assert lfs.ask("GET", lfs.link("download", content), by="").body == content
@@ -303,11 +306,11 @@ def test_a_codecommit_remote_works_with_lfs_url_and_the_helper(lfs: LfsSite) -> 
     content = os.urandom(2000)
     work = lfs.tracked(content, remote="codecommit::us-east-1://demo")
     place = f"{lfs.yard.tls_endpoint}/v1/repos/demo/info/lfs"
-    settings = [*(setting.split("=", 1) for setting in HELPER[1::2]), ["lfs.url", place]]
-    for name, value in settings:
+    settings = {**HELPER, "lfs.url": place}
+    for name, value in settings.items():
         lfs.git("config", name, value, cwd=work)
     lfs.git("push", "origin", "main:helped", cwd=work, env=env)
-    given = [part for name, value in settings for part in ("-c", f"{name}={value}")]
+    given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     lfs.git(*given, "clone", "--quiet", "--branch", "helped", "codecommit://demo", "helped", env=env)
     assert (lfs.folder / "helped" / "big.bin").read_bytes() == content
 

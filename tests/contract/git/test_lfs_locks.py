@@ -30,7 +30,7 @@ def test_somebody_elses_lock_stops_a_push_and_is_broken_only_by_force(lfs: LfsSi
     lfs.git("lfs", "lock", "plan.bin", cwd=bobs)
     shown = json.loads(lfs.git("lfs", "locks", "--json", cwd=mine))
     assert [(lock["path"], lock["owner"]["name"]) for lock in shown] == [("plan.bin", "bob")]
-    assert "bob" in lfs.git("lfs", "lock", "plan.bin", cwd=mine, ok=False)
+    assert "plan.bin is locked by bob" in lfs.git("lfs", "lock", "plan.bin", cwd=mine, ok=False)
 
     (mine / "plan.bin").write_bytes(os.urandom(100))
     lfs.git("commit", "--quiet", "--all", "--message", "change", cwd=mine)
