@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -53,16 +52,16 @@ def lfs(module_yard: TestYard, tmp_path_factory: pytest.TempPathFactory) -> LfsS
 @pytest.mark.parametrize("megabytes", [64, pytest.param(500, marks=[pytest.mark.deep, pytest.mark.timeout(600)])])
 def test_a_large_file_goes_in_by_git_lfs_and_comes_out_the_same(lfs: LfsSite, megabytes: int) -> None:
     content = os.urandom(megabytes * MB)
-    before = len(lfs.blobs())
+    before = set(lfs.blobs())
     work = lfs.tracked(content)
     lfs.git("push", "origin", f"main:round{megabytes}", cwd=work)
     copy = lfs.folder / f"copy{megabytes}"
     lfs.git("clone", "--quiet", "--branch", f"round{megabytes}", lfs.url(), str(copy))
     found = hashlib.sha256((copy / "big.bin").read_bytes()).hexdigest()
     assert found == hashlib.sha256(content).hexdigest()
-    stored = lfs.blobs()[before:] if before else lfs.blobs()
-    assert len(lfs.blobs()) == before + 1
-    assert all(content[:64] not in path.read_bytes()[: 1 * MB] for path in stored)
+    (stored,) = set(lfs.blobs()) - before
+    with stored.open("rb") as sealed:
+        assert content[:64] not in sealed.read(MB)
     shutil.rmtree(copy)
     shutil.rmtree(work)
 
@@ -347,6 +346,5 @@ def test_a_deleted_repository_takes_its_objects_locks_and_links_with_it(yard: Te
     assert site.batch("download", contents[0])["error"]["code"] == 404
     assert site.ask("GET", "locks").json()["locks"] == []
     yard.clock.advance(10**6)
-    with contextlib.suppress(FileNotFoundError):
-        yard.yard.kit.blobs.sweep(0)
+    yard.yard.kit.blobs.sweep(0)
     assert site.blobs() == []
