@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import socket
@@ -76,7 +77,10 @@ def test_what_is_there_is_not_sent_again_and_two_uploads_at_once_store_one(lfs: 
     assert "error" not in lfs.batch("upload", content)
 
 
-def test_an_upload_is_verified_and_the_trail_says_who_did_it_without_the_link(lfs: LfsSite) -> None:
+def test_an_upload_is_verified_and_the_trail_says_who_did_it_without_the_link(
+    lfs: LfsSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     content = b"verified " * 100
     said = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
     entry = lfs.batch("upload", content, ref={"name": "refs/heads/topic"})
@@ -92,6 +96,7 @@ def test_an_upload_is_verified_and_the_trail_says_who_did_it_without_the_link(lf
     assert {record["userIdentity"]["userName"] for record in about} == {"alice"}
     assert all(r["requestParameters"]["references"] == [{"ref": "refs/heads/topic"}] for r in about)
     assert "grant" not in json.dumps(about)
+    assert verify.partition("grant=")[2] not in caplog.text
 
 
 @pytest.mark.parametrize(
