@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from codeyard.contract import BlobRange, Staged
 from codeyard.edge.asgi import Receive, Send, chunks, from_thread, reply_stream
 from codeyard.edge.git_auth import Refused
 from codeyard.edge.git_lfs_words import span_of
-from codeyard.edge.git_pump import Gate, patient
+from codeyard.edge.git_pump import STALL_S, Gate, patient
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
 from codeyard.storage import Blobs
@@ -49,7 +49,8 @@ class Transfers:
             headers.append(("content-range", f"bytes {start}-{start + length - 1}/{body.length}"))
         async with self._out.enter(inv.params["repositoryName"]):
             parts = await self._pool.run(lambda: self._blobs.read(body.blob_id, start, length))
-            await reply_stream(send, 206 if span is not None else 200, headers, from_thread(parts), receive)
+            status = 206 if span is not None else 200
+            await reply_stream(_patient(send), status, headers, from_thread(parts), receive)
 
     async def receive(self, asks: Asks, oid: str, size: int, receive: Receive) -> dict[str, Any]:
         """Take an object; it is stored only when its size and its SHA-256 are those that were announced."""
@@ -102,6 +103,16 @@ class Arrival:
             raise Refused(422, f"What arrived is not {self._oid}: its SHA-256 is {self._hash.hexdigest()}.")
         staged: Staged = writer.commit()
         return staged
+
+
+def _patient(send: Send) -> Send:
+    """The same, until a client takes nothing for five minutes: TimeoutError, and its place is another's."""
+
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        async with asyncio.timeout(STALL_S):
+            await send(message)
+
+    return sent
 
 
 async def _drain(body: Any) -> None:

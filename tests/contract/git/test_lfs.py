@@ -355,3 +355,20 @@ def test_a_deleted_repository_takes_its_objects_locks_and_links_with_it(yard: Te
     yard.clock.advance(10**6)
     yard.yard.kit.blobs.sweep(0)
     assert site.blobs() == []
+
+
+def test_links_lead_where_the_client_came_from_and_through_the_proxy_that_ends_tls(tmp_path: Path) -> None:
+    yard = TestYard(tmp_path / "data", public_url="https://git.example.com")
+    try:
+        yard.call("codecommit", "CreateRepository", {"repositoryName": "demo"})
+        (tmp_path / "client").mkdir()
+        site = LfsSite(yard, tmp_path / "client")
+        body = json.dumps(one()).encode()
+
+        def led(**headers: str) -> str:
+            made = site.ask("POST", "objects/batch", body, **headers).json()["objects"][0]
+            return str(made["actions"]["upload"]["href"]).partition("/v1/")[0]
+
+        assert (led(), led(Host="git.example.com")) == (yard.endpoint, "https://git.example.com")
+    finally:
+        yard.close()
