@@ -34,6 +34,7 @@ AFTER: dict[str, tuple[str, ...]] = {
     "use-boto3-and-the-sdks": (),
     "several-accounts": (),
     "mirror-or-import-a-repository": ("push-code",),
+    "large-files-with-git-lfs": ("push-code",),
     "protect-a-branch": ("push-code",),
     "build-a-project": ("push-code",),
     "run-builds": ("build-a-project",),

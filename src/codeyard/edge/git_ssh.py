@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from codeyard.contract import Ids, Principal
+from codeyard.contract import Clock, Ids, Principal, Sealer
 from codeyard.edge.git_pump import Gate
 from codeyard.edge.git_ssh_keys import host_keys
 from codeyard.edge.git_ssh_session import Session
@@ -42,6 +42,16 @@ _WINDOW = 4 * 1024 * 1024
 _CONNECTIONS, _STRANGERS = 256, 64  # open at a time; those of them that have not said who they are
 
 
+class SshSettings(Protocol):
+    """Where this server is reached by HTTP."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def public_url(self) -> str: ...
+
+
 class SshKit(Protocol):
     """What the door needs of the program's kit."""
 
@@ -50,6 +60,15 @@ class SshKit(Protocol):
 
     @property
     def ids(self) -> Ids: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def sealer(self) -> Sealer: ...
+
+    @property
+    def settings(self) -> SshSettings: ...
 
 
 class GitSsh:

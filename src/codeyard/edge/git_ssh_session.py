@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from codeyard.contract import AwsError, Origin, Principal
+from codeyard.edge.git_lfs_grants import Grants
 from codeyard.edge.git_pump import Pump, Spool, patient
 from codeyard.edge.git_push import answer_push, drain, read_head, refusal, reply_report
 from codeyard.gateway import Invocation
@@ -30,7 +31,10 @@ log = logging.getLogger(__name__)
 MAX_PUSH = 4 * 1024**3
 _READ = 256 * 1024
 _PATH = re.compile(r"/?v1/repos/([\w.-]{1,100}?)(?:\.git)?/?\Z", re.ASCII)
-_ONLY = "Only git's commands are served here: git-upload-pack, git-receive-pack and git-upload-archive."
+_LARGE = ("download", "upload")
+_ONLY = (
+    "Only git's commands are served here: git-upload-pack, git-receive-pack, git-upload-archive, git-lfs-authenticate."
+)
 Send = Any
 
 
@@ -43,14 +47,15 @@ class Session:
             "git-upload-pack": self._pull,
             "git-upload-archive": self._pull,
             "git-receive-pack": self._push,
+            "git-lfs-authenticate": self._large,
         }
 
     async def run(self) -> None:
         """Do it, and end the channel; a refusal is told in words, a fault of ours without its trace."""
         status = 128
         try:
-            service, repository = self._asked()
-            await self._services[service](service.removeprefix("git-"), repository)
+            service, repository, more = self._asked()
+            await self._services[service](more or service.removeprefix("git-"), repository)
             status = 0
         except AwsError as error:
             await self._say(error.message or error.code)
@@ -64,7 +69,8 @@ class Session:
         with contextlib.suppress(ConnectionError, OSError):
             self._process.exit(status)
 
-    def _asked(self) -> tuple[str, str]:
+    def _asked(self) -> tuple[str, str, str]:
+        """(the service, the repository, what is wanted of Git LFS)."""
         command = self._process.command
         if command is None or self._process.subsystem is not None:
             raise ProtocolError(_ONLY)
@@ -74,12 +80,14 @@ class Session:
             words = []
         if len(words) == 3 and words[0] == "git":
             words = [f"git-{words[1]}", words[2]]
-        if len(words) != 2 or words[0] not in self._services:
+        large = words.pop() if len(words) == 3 and words[0] == "git-lfs-authenticate" else ""
+        is_large = words[:1] == ["git-lfs-authenticate"]
+        if len(words) != 2 or words[0] not in self._services or (is_large and large not in _LARGE):
             raise ProtocolError(_ONLY)
         found = _PATH.match(words[1])
         if found is None:
             raise AwsError("RepositoryDoesNotExistException", "There is no such repository.")
-        return words[0], found.group(1)
+        return words[0], found.group(1), large
 
     async def _pull(self, service: str, repository: str) -> None:
         params = {"session": service, "protocolVersion": self._protocol() if service == "upload-pack" else ""}
@@ -120,6 +128,14 @@ class Session:
             params = PushRequest(dict(inv.params), head, spool.content())
             work = asyncio.ensure_future(self._door.pool.run(lambda: admitted.run(params)))
             await answer_push(self._send, head, work)
+
+    async def _large(self, operation: str, repository: str) -> None:
+        """Say where Git LFS goes on over HTTPS; what it then asks for is judged there, as the same caller's."""
+        settings = self._door.kit.settings
+        base = (settings.public_url or settings.endpoint).rstrip("/")
+        grants = Grants(self._door.kit.sealer, self._door.kit.clock)
+        principal = self._process.channel.get_connection().get_extra_info("principal")
+        await self._write(grants.authenticate(principal, self._door.region, repository, operation, base))
 
     def _invocation(self, operation: str, repository: str, params: Mapping[str, Any]) -> Invocation:
         connection = self._process.channel.get_connection()

@@ -229,3 +229,20 @@ def test_clone_urls_name_the_door(shell: Shell) -> None:
     told = shell.yard.call("codecommit", "GetRepository", {"repositoryName": "demo"})["repositoryMetadata"]
     assert told["cloneUrlSsh"].endswith(f":{shell.port}/v1/repos/demo")
     assert shell.yard.facts["ssh"] == f"{shell.host}:{shell.port}"
+
+
+def test_large_files_go_by_https_after_a_word_over_ssh(shell: Shell, ann: str, branch: str) -> None:
+    work, copy = shell.site.work(1), shell.site.folder / "with-large"
+    content = os.urandom(300_000)
+    shell.git(ann, "lfs", "install", "--local", cwd=work)
+    shell.git(ann, "lfs", "track", "*.bin", cwd=work)
+    (work / "large.bin").write_bytes(content)
+    shell.site.git("add", ".", cwd=work)
+    shell.site.git("commit", "--quiet", "-m", "large", cwd=work)
+    shell.git(ann, "remote", "add", "origin", shell.url(ann), cwd=work)
+    shell.git(ann, "push", "--quiet", "origin", f"main:{branch}", cwd=work)
+    shell.git(ann, "clone", "--quiet", "--branch", branch, shell.url(ann), str(copy))
+    shell.git(ann, "lfs", "install", "--local", cwd=copy)
+    shell.git(ann, "lfs", "pull", cwd=copy)
+    assert (copy / "large.bin").read_bytes() == content
+    assert shell.ssh(ann, "git-lfs-authenticate '/v1/repos/demo' delete").returncode == 128

@@ -22,8 +22,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     quiet = {
         **os.environ,
         "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_DATE": "1 +0000",
-        "GIT_COMMITTER_DATE": "1 +0000",
+        "GIT_AUTHOR_DATE": "1700000000 +0000",
+        "GIT_COMMITTER_DATE": "1700000000 +0000",
     }
 
     def git(*words: str, text: bytes = b"") -> bytes:

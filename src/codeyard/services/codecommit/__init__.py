@@ -10,8 +10,10 @@ from codeyard.git.catfile import CatFiles
 from codeyard.git.command import Git
 from codeyard.services.codecommit import refs, triggers
 from codeyard.services.codecommit.access import ACCESS, with_resource_tags
-from codeyard.services.codecommit.api import CodeCommit, Rooms
+from codeyard.services.codecommit.api import Rooms
 from codeyard.services.codecommit.errors import error_for
+from codeyard.services.codecommit.lfs import LargeFiles
+from codeyard.services.codecommit.lfs.door import WithLargeFiles
 from codeyard.services.codecommit.lookup import Lookup
 from codeyard.services.codecommit.pulls.access import pull_access
 from codeyard.services.codecommit.refs import RefChanges
@@ -27,10 +29,11 @@ def part(kit: Kit) -> Part:
     objects = CatFiles(git, kit.clock.now)
     repositories = LocalRepositories(folder / "repositories", git, objects)
     changes = RefChanges(kit, git, repositories)
-    lookup = Lookup(kit)
+    lookup, large = Lookup(kit), LargeFiles(kit)
 
     def remove(token: str, payload: dict[str, Any]) -> None:
         repositories.remove(payload["repositoryId"])
+        large.forget(payload["repositoryId"])
 
     def start() -> None:
         git.prepare()
@@ -38,7 +41,7 @@ def part(kit: Kit) -> Part:
 
     return Part(
         service="codecommit",
-        api=CodeCommit(Rooms(kit, git, objects, repositories, changes, lookup)),
+        api=WithLargeFiles(Rooms(kit, git, objects, repositories, changes, lookup), large),
         access=with_resource_tags({**ACCESS, **pull_access(kit)}, lookup.tags),
         errors=error_for,
         doors=frozenset({"GitPull", "GitPush", "UploadArchive"}),
