@@ -25,8 +25,8 @@ from codeyard.edge.admin import Admin
 from codeyard.edge.app import Front
 from codeyard.edge.aws import AwsDoor
 from codeyard.edge.certificates import Certificates
-from codeyard.edge.git_http import GitHttp
-from codeyard.edge.git_ssh import GitSsh
+from codeyard.edge.git.http import GitHttp
+from codeyard.edge.git.ssh import GitSsh
 from codeyard.edge.listener import YardServer, bind
 from codeyard.edge.unix import bind_unix
 from codeyard.engine import Engine, Jobs, Kit, Settings, SystemClock, SystemIds

@@ -79,7 +79,7 @@ class Reader:
     """Somebody with a shell, a fresh machine and a server, who types in the pages."""
 
     def __init__(self, folder: Path, chat: str) -> None:
-        self.folder, self._groups = folder, list[int]()
+        self.folder, self._children = folder, list[subprocess.Popen[bytes]]()
         self._done, self._failed = set[str](), set[str]()
         (folder / "bin").mkdir()
         (folder / "home").mkdir()
@@ -126,9 +126,10 @@ class Reader:
 
         with suppress(AssertionError):  # what does not end has failed its page already
             wait_until("the builds end", ended, 30)
-        for group in reversed(self._groups):
+        for child in reversed(self._children):
             with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGTERM)
+                os.killpg(child.pid, signal.SIGTERM)
+        self._children[0].wait(30)  # the server, which ends its runner: both need their folder until then
 
     def _start(self, name: str, command: list[str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("wb") as log:
@@ -141,7 +142,7 @@ class Reader:
                 stderr=log,
                 start_new_session=True,
             )
-        self._groups.append(child.pid)
+        self._children.append(child)
         return child
 
 

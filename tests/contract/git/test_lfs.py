@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from codeyard.edge.git_lfs_grants import LIFETIME_S, Grants
+from codeyard.edge.git.lfs_grants import LIFETIME_S, Grants
 from codeyard.git.lfs import MAX_OBJECT
 from tests.contract.git.conftest import ALL, ARN
 from tests.contract.git.lfs import LfsSite

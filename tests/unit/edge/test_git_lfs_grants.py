@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from codeyard.contract import Principal
-from codeyard.edge.git_lfs_grants import LIFETIME_S, Grant, Grants
+from codeyard.edge.git.lfs_grants import LIFETIME_S, Grant, Grants
 from codeyard.engine import ManualClock, SeededIds
 from codeyard.storage import Keyring
 

@@ -11,8 +11,7 @@ from typing import IO, Any
 import pytest
 
 from codeyard.contract import AwsError
-from codeyard.edge import git_pump
-from codeyard.edge.git_pump import Answer, Gate, Pump, Spool, patient
+from codeyard.edge.git.pump import Answer, Gate, Pump, Spool, patient
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -122,7 +121,7 @@ def test_a_body_that_breaks_off_ends_the_program(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(git_pump, "STALL_S", 0.05)
+    monkeypatch.setattr(pump, "STALL_S", 0.05)
 
     async def stuck(message: Any) -> None:
         if message["type"] == "http.response.body":
@@ -138,7 +137,7 @@ def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_client_that_sends_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(git_pump, "STALL_S", 0.05)
+    monkeypatch.setattr(pump, "STALL_S", 0.05)
 
     async def work() -> None:
         with pytest.raises(TimeoutError):

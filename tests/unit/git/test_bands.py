@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from codeyard.edge.git_pump import Pump
+from codeyard.edge.git.pump import Pump
 from codeyard.git.bands import Spoken
 from codeyard.git.objects import NORMAL, NewObject, Signature, commit, write_objects
 from codeyard.git.pktline import pkt, side_band, split_lines

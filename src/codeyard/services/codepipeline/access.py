@@ -8,6 +8,7 @@ from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role,
 
 HOST = "codepipeline.amazonaws.com"
 Tags = Callable[[str, str, str], Mapping[str, str]]
+_ON_ACTION = ("PutApprovalResult", "PutActionRevision")
 _OF_JOBS = ("AcknowledgeJob", "GetJobDetails", "PutJobSuccessResult", "PutJobFailureResult")
 START_FROM_EVENT = "StartPipelineExecutionFromEvent"
 
@@ -75,7 +76,7 @@ def access_table(tags_of: Tags) -> dict[str, Access]:
     """The access entries; `tags_of(account, region, name)` gives a pipeline's tags (empty where there is none)."""
     entry = _Entries(tags_of)
     on_pipeline = ("GetPipelineExecution", "ListPipelineExecutions", "ListActionExecutions", "StopPipelineExecution")
-    on_stage = ("RetryStageExecution", "EnableStageTransition", "DisableStageTransition")
+    on_stage = ("RetryStageExecution", "RollbackStage", "EnableStageTransition", "DisableStageTransition")
     by_name = ("GetPipeline", "DeletePipeline", "StartPipelineExecution", "GetPipelineState")
     return {
         **{name: entry.on(name) for name in by_name},
@@ -87,7 +88,7 @@ def access_table(tags_of: Tags) -> dict[str, Access]:
         **{name: entry.typed(name) for name in ("CreateCustomActionType", "DeleteCustomActionType")},
         "PollForJobs": entry.typed("PollForJobs", "actionTypeId"),
         START_FROM_EVENT: entry.on("StartPipelineExecution"),
-        "PutApprovalResult": entry.on("PutApprovalResult", "pipelineName", "stageName", "actionName"),
+        **{name: entry.on(name, "pipelineName", "stageName", "actionName") for name in _ON_ACTION},
     }
 
 

@@ -111,7 +111,7 @@ class Writer:
         definition = self.definition(execution.version)
         spec = self._spec(definition, change.stage, change.action)
         run_id = self.ids.uuid()
-        inputs = artifacts.pick(spec.inputs, self._made(execution.id))
+        inputs = artifacts.pick(spec.inputs, self._made(execution))
         bucket = definition.bucket(self.pipeline.region)
         outputs = [artifacts.place(self.ids, self.pipeline.name, name, bucket) for name in spec.outputs]
         deadline = self.now + timeout(spec)
@@ -135,8 +135,8 @@ class Writer:
         self.tx.timer(DEADLINE, run_id, deadline)
         self._action_event(execution, change.stage, run_id, "STARTED", self.now, inputs=inputs)
 
-    def _made(self, execution: str) -> dict[str, artifacts.Artifact]:
-        runs = actions.succeeded(self.tx, execution)
+    def _made(self, execution: Row) -> dict[str, artifacts.Artifact]:
+        runs = actions.made_for(self.tx, execution)
         return {a.name: a for run in runs for a in artifacts.read(loads(run.outputs))}
 
     def _drop(self, execution: Row, change: Dropped) -> None:

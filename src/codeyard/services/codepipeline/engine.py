@@ -70,6 +70,8 @@ def load_board(writer: Writer) -> Board:
 
 def _execution(writer: Writer, row: Row) -> Execution:
     stages = plan(writer.definition(row.version))
+    if row.rolls_back_to:  # of one stage alone
+        stages = stages[: row.position + 1]
     runs = actions.current(writer.tx, row.id, stages[row.position].name) if row.inside else []
     return Execution(
         id=row.id,

@@ -228,7 +228,7 @@ def scope(tx: Tx, execution: Row, definition: Definition) -> dict[str, dict[str,
         variables.PIPELINE_NAMESPACE: {"PipelineExecutionId": execution.id},
         variables.VARIABLES_NAMESPACE: loads(execution.variables),
     }
-    for run in actions.succeeded(tx, execution.id):
+    for run in actions.made_for(tx, execution):
         stage = definition.stage(run.stage)
         spec = stage.action(run.action) if stage else None
         if spec is not None and spec.namespace:

@@ -18,12 +18,15 @@ Pins = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Why and how an execution starts. `pins` are revisions by source action, then by revision type."""
+    """Why and how an execution starts. `pins` are revisions by source action, then by revision type; `position` is the
+    stage where it begins, the only one of an execution that rolls back to an earlier one."""
 
     trigger: str
     detail: str
     variables: Mapping[str, str] = field(default_factory=dict)
     pins: Pins = field(default_factory=dict)
+    position: int = 0
+    rolls_back_to: str = ""
 
 
 def begin(tx: Tx, engine: Engine, pipeline: Row, start: Start, now: int) -> str:
@@ -44,6 +47,8 @@ def begin(tx: Tx, engine: Engine, pipeline: Row, start: Start, now: int) -> str:
         trigger_detail=start.detail[:1024],
         variables=dumps(values),
         pins=dumps(start.pins),
+        position=start.position,
+        rolls_back_to=start.rolls_back_to or None,
         started=now,
         updated=now,
     )

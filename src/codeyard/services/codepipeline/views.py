@@ -25,6 +25,14 @@ def trigger(execution: Row) -> Members:
     return {"triggerType": execution.trigger_type, "triggerDetail": execution.trigger_detail}
 
 
+def execution_type(execution: Row) -> Members:
+    """Whether it goes through the pipeline, or brings one stage back to what an earlier execution made of it."""
+    if not execution.rolls_back_to:
+        return {"executionType": "STANDARD"}
+    target = {"rollbackTargetPipelineExecutionId": execution.rolls_back_to}
+    return {"executionType": "ROLLBACK", "rollbackMetadata": target}
+
+
 def execution_detail(name: str, execution: Row, revisions: Iterable[Members]) -> Members:
     """PipelineExecution."""
     values: dict[str, str] = loads(execution.variables)
@@ -39,7 +47,7 @@ def execution_detail(name: str, execution: Row, revisions: Iterable[Members]) ->
             "variables": [{"name": k, "resolvedValue": v} for k, v in values.items()],
             "trigger": trigger(execution),
             "executionMode": execution.mode,
-            "executionType": "STANDARD",
+            **execution_type(execution),
         }
     )
 
@@ -57,7 +65,7 @@ def execution_summary(execution: Row, revisions: Iterable[Members]) -> Members:
             "trigger": trigger(execution),
             "stopTrigger": {"reason": execution.stop_reason} if execution.stop_reason else None,
             "executionMode": execution.mode,
-            "executionType": "STANDARD",
+            **execution_type(execution),
         }
     )
 

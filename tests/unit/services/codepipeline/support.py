@@ -68,7 +68,7 @@ def approval(name: str = "Approve", **more: Any) -> dict[str, Any]:
 def deploy(name: str = "Deploy", **more: Any) -> dict[str, Any]:
     """A deployment of the source."""
     configuration = {"ApplicationName": "shop", "DeploymentGroupName": "staging"}
-    return action(name, "Deploy", "CodeDeploy", configuration, inputs=["App"], **more)
+    return action(name, "Deploy", "CodeDeploy", configuration, inputs=more.pop("inputs", ["App"]), **more)
 
 
 def pipeline(*stages: tuple[str, list[dict[str, Any]]], **more: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from codeyard.contract import AwsError
@@ -388,3 +390,87 @@ def test_what_is_not_there_has_its_own_exception(world: World, operation: str, p
     with pytest.raises(AwsError) as refused:
         world.call(operation, pipelineName=NAME, **params)
     assert refused.value.code == code
+
+
+def rollback(world: World, target: str, stage: str = "Deploy") -> str:
+    """Roll a stage back and settle."""
+    asked = {"pipelineName": NAME, "stageName": stage, "targetPipelineExecutionId": target}
+    found = str(world.call("rollback_stage", **asked)["pipelineExecutionId"])
+    world.settle()
+    return found
+
+
+def of_execution(world: World, execution: str) -> list[Any]:
+    return world.runs(filter={"pipelineExecutionId": execution})
+
+
+def _two_releases(world: World) -> tuple[str, str]:
+    """Two executions that went through all stages."""
+    stages = [("Source", [source()]), ("Build", [build(outputs=["Out"])]), ("Deploy", [deploy(inputs=["Out"])])]
+    first = world.create(*stages)
+    world.finish_build()
+    world.finish_deployment()
+    second = world.start()
+    world.finish_build()
+    world.finish_deployment()
+    assert [world.status(one) for one in (first, second)] == ["Succeeded", "Succeeded"]
+    return first, second
+
+
+def test_a_stage_is_rolled_back_with_what_its_target_built(world: World) -> None:
+    first, second = _two_releases(world)
+    third = rollback(world, first)
+    (told,) = of_execution(world, third)
+    (before,) = [run for run in of_execution(world, first) if run["stageName"] == "Deploy"]
+    assert told["stageName"] == "Deploy"
+    assert told["input"]["inputArtifacts"] == before["input"]["inputArtifacts"]
+    assert world.status(third) == "InProgress"
+    world.finish_deployment()
+    assert world.status(third) == "Succeeded"
+    newest = world.history()[0]
+    assert (newest["executionType"], newest["rollbackMetadata"]) == (
+        "ROLLBACK", {"rollbackTargetPipelineExecutionId": first})  # fmt: skip
+    assert newest["trigger"] == {"triggerType": "ManualRollback", "triggerDetail": ALICE}
+    assert world.stage("Deploy")["latestExecution"]["type"] == "ROLLBACK"
+    assert world.stage("Build")["latestExecution"] == {
+        "pipelineExecutionId": second, "status": "Succeeded", "type": "STANDARD"}  # fmt: skip
+
+
+def test_a_rollback_needs_a_target_that_fits(world: World) -> None:
+    first, second = _two_releases(world)
+    for target, stage, code in (
+        (second, "Deploy", "UnableToRollbackStageException"),
+        (first, "Source", "UnableToRollbackStageException"),
+        (first, "None", "StageNotFoundException"),
+        ("00000000-0000-0000-0000-000000000000", "Deploy", "PipelineExecutionNotFoundException"),
+    ):
+        with pytest.raises(AwsError) as refused:
+            rollback(world, target, stage)
+        assert refused.value.code == code
+    third = rollback(world, first)
+    for target in (first, third):  # one is under way
+        with pytest.raises(AwsError) as refused:
+            rollback(world, target)
+        assert refused.value.code == "UnableToRollbackStageException"
+    world.finish_deployment()
+    with pytest.raises(AwsError, match="itself a rollback"):
+        rollback(world, third)
+    world.call("update_pipeline", pipeline=world.call("get_pipeline", name=NAME)["pipeline"])
+    with pytest.raises(AwsError) as refused:
+        rollback(world, second)
+    assert refused.value.code == "PipelineExecutionOutdatedException"
+
+
+def test_a_revision_that_is_told_starts_the_pipeline_once(world: World) -> None:
+    world.create()
+    told = {"revisionId": "r1", "revisionChangeId": "c1", "created": 0}
+    asked = {"pipelineName": NAME, "stageName": "Source", "actionName": "Source", "actionRevision": told}
+    first = world.call("put_action_revision", **asked)
+    assert first["newRevision"] is True
+    world.settle()
+    again = world.call("put_action_revision", **asked)
+    assert again == {"newRevision": False, "pipelineExecutionId": first["pipelineExecutionId"]}
+    assert world.history()[0]["trigger"]["triggerType"] == "PutActionRevision"
+    with pytest.raises(AwsError) as refused:
+        world.call("put_action_revision", **{**asked, "stageName": "Build", "actionName": "Build"})
+    assert refused.value.code == "ValidationException"

@@ -9,10 +9,25 @@ from codeyard.services.codepipeline.api.history import History
 from codeyard.services.codepipeline.api.jobs import Jobs
 from codeyard.services.codepipeline.api.pipelines import Pipelines
 from codeyard.services.codepipeline.api.retries import Retries
+from codeyard.services.codepipeline.api.revisions import Revisions
+from codeyard.services.codepipeline.api.rollbacks import Rollbacks
 from codeyard.services.codepipeline.api.state import State
 from codeyard.services.codepipeline.api.tags import Tags
 from codeyard.services.codepipeline.api.transitions import Transitions
 
 
-class CodePipeline(Pipelines, Executions, Retries, State, History, Approvals, Transitions, Tags, CustomTypes, Jobs):
+class CodePipeline(
+    Pipelines,
+    Executions,
+    Retries,
+    Rollbacks,
+    Revisions,
+    State,
+    History,
+    Approvals,
+    Transitions,
+    Tags,
+    CustomTypes,
+    Jobs,
+):
     """One method an operation, named as boto3 names it."""

@@ -52,7 +52,9 @@ class State(Base):
         ]
         run = executions.latest_in_stage(tx, pipeline.uid, stage.name)
         if run is not None:
-            state["latestExecution"] = _stage_execution(run.execution, run.status)
+            row = executions.get(tx, run.execution)
+            kind = views.execution_type(row)["executionType"] if row is not None else "STANDARD"
+            state["latestExecution"] = _stage_execution(run.execution, run.status) | {"type": kind}
             if run.retries:
                 state["retryStageMetadata"] = {
                     "manualStageRetryAttempt": run.retries,

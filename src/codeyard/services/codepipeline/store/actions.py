@@ -66,6 +66,12 @@ def succeeded(tx: Tx, execution: str) -> list[Row]:
     return tx.all(sa.select(action_runs).where(*where).order_by(c.seq))
 
 
+def made_for(tx: Tx, execution: Row) -> list[Row]:
+    """What an execution's actions build on: what its own made, and for a rollback what those of its target made."""
+    before = succeeded(tx, execution.rolls_back_to) if execution.rolls_back_to else []
+    return before + succeeded(tx, execution.id)
+
+
 def latest(tx: Tx, uid: str, stage: str, action: str) -> Row | None:
     """The newest attempt of an action over all executions, or None."""
     where = (c.uid == uid, c.stage == stage, c.action == action)

@@ -21,12 +21,13 @@ _FRESH: Mapping[str, Any] = {
     "summary": "",
     "attempt": 1,
     "retried": 0,
+    "rolls_back_to": None,
 }
 
 
 def insert(tx: Tx, **values: Any) -> None:
     """Insert a new execution: in progress, before its first stage."""
-    tx.insert(executions, **_FRESH, **values)
+    tx.insert(executions, **{**_FRESH, **values})
 
 
 def get(tx: Tx, execution: str) -> Row | None:

@@ -87,6 +87,7 @@ executions = Table(
     Column("retried", BigInteger, nullable=False),
     Column("started", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
+    Column("rolls_back_to", Text, nullable=True),
     Index("ix_codepipeline_executions_number", "uid", "number"),
     Index("ix_codepipeline_executions_live", "live", "uid"),
 )

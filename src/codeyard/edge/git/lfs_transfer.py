@@ -11,9 +11,9 @@ from typing import Any
 
 from codeyard.contract import BlobRange, Staged
 from codeyard.edge.asgi import Receive, Send, chunks, from_thread, reply_stream
-from codeyard.edge.git_auth import Refused
-from codeyard.edge.git_lfs_words import span_of
-from codeyard.edge.git_pump import STALL_S, Gate, patient
+from codeyard.edge.git.auth import Refused
+from codeyard.edge.git.lfs_words import span_of
+from codeyard.edge.git.pump import STALL_S, Gate, patient
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
 from codeyard.storage import Blobs

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from codeyard.contract import Clock, Ids, Principal, Sealer
-from codeyard.edge.git_pump import Gate
-from codeyard.edge.git_ssh_keys import host_keys
-from codeyard.edge.git_ssh_session import Session
+from codeyard.edge.git.pump import Gate
+from codeyard.edge.git.ssh_keys import host_keys
+from codeyard.edge.git.ssh_session import Session
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway
 from codeyard.gateway.ports import Identity

@@ -11,9 +11,9 @@ import orjson
 
 from codeyard.contract import Origin, Principal, Staged
 from codeyard.edge.asgi import Send, reply
-from codeyard.edge.git_auth import Refused
-from codeyard.edge.git_lfs_grants import Grant
-from codeyard.edge.git_lfs_words import KIND
+from codeyard.edge.git.auth import Refused
+from codeyard.edge.git.lfs_grants import Grant
+from codeyard.edge.git.lfs_words import KIND
 from codeyard.gateway import Invocation
 from codeyard.git.lfs import LfsRequest
 from codeyard.wire.http import Head

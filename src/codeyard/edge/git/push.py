@@ -8,7 +8,7 @@ from typing import Any
 
 from codeyard.contract import AwsError
 from codeyard.edge.asgi import Send, reply
-from codeyard.edge.git_pump import begin
+from codeyard.edge.git.pump import begin
 from codeyard.git.pktline import ProtocolError, PushHead, PushParser, pkt, write_report
 
 KEEP_ALIVE_S = 5.0

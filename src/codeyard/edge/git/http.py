@@ -17,10 +17,10 @@ from urllib.parse import parse_qs
 
 from codeyard.contract import AwsError, Origin, Principal
 from codeyard.edge.asgi import ASGIScope, Receive, Send, chunks, head_of, reply
-from codeyard.edge.git_auth import Doorkeeper, Refused, origin_of, region_of
-from codeyard.edge.git_lfs import GitLfs, LfsKit, is_lfs
-from codeyard.edge.git_pump import Answer, Gate, Pump, Spool, patient
-from codeyard.edge.git_push import answer_push, drain, headers, read_head, refusal, reply_report
+from codeyard.edge.git.auth import Doorkeeper, Refused, origin_of, region_of
+from codeyard.edge.git.lfs import GitLfs, LfsKit, is_lfs
+from codeyard.edge.git.pump import Answer, Gate, Pump, Spool, patient
+from codeyard.edge.git.push import answer_push, drain, headers, read_head, refusal, reply_report
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
 from codeyard.gateway.ports import Identity

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from codeyard.contract import AwsError, Clock, Ids, Origin, Sealer, Staged
 from codeyard.edge.asgi import ASGIScope, Receive, Send, bounded_body, head_of
-from codeyard.edge.git_auth import Doorkeeper, Refused, origin_of, region_of
-from codeyard.edge.git_lfs_call import LfsAnswer, LfsCall, route
-from codeyard.edge.git_lfs_grants import LIFETIME_S, Grant, Grants
-from codeyard.edge.git_lfs_transfer import Transfers
-from codeyard.edge.git_lfs_words import (
+from codeyard.edge.git.auth import Doorkeeper, Refused, origin_of, region_of
+from codeyard.edge.git.lfs_call import LfsAnswer, LfsCall, route
+from codeyard.edge.git.lfs_grants import LIFETIME_S, Grant, Grants
+from codeyard.edge.git.lfs_transfer import Transfers
+from codeyard.edge.git.lfs_words import (
     KIND,
     accepts,
     batch_of,

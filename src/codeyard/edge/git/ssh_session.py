@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from codeyard.contract import AwsError, Origin, Principal
-from codeyard.edge.git_lfs_grants import Grants
-from codeyard.edge.git_pump import Pump, Spool, patient
-from codeyard.edge.git_push import answer_push, drain, read_head, refusal, reply_report
+from codeyard.edge.git.lfs_grants import Grants
+from codeyard.edge.git.pump import Pump, Spool, patient
+from codeyard.edge.git.push import answer_push, drain, read_head, refusal, reply_report
 from codeyard.gateway import Invocation
 from codeyard.git.command import is_protocol
 from codeyard.git.names import ZERO
@@ -24,7 +24,7 @@ from codeyard.git.transfer import PushRequest
 if TYPE_CHECKING:
     import asyncssh
 
-    from codeyard.edge.git_ssh import GitSsh
+    from codeyard.edge.git.ssh import GitSsh
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from codeyard.edge.git_auth import Refused
+from codeyard.edge.git.auth import Refused
 from codeyard.git.lfs import MAX_BATCH, is_oid, is_size, too_large
 from codeyard.git.names import is_valid_ref
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from codeyard.contract import AwsError, GitPipe
 from codeyard.edge.asgi import Receive, Send, reply
-from codeyard.edge.git_relay import Said
+from codeyard.edge.git.relay import Said
 from codeyard.edge.ready import Ready, wake
 from codeyard.git.inflate import BadBody
 
