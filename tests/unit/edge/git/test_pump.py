@@ -11,6 +11,7 @@ from typing import IO, Any
 import pytest
 
 from codeyard.contract import AwsError
+from codeyard.edge.git import pump
 from codeyard.edge.git.pump import Answer, Gate, Pump, Spool, patient
 
 
