@@ -246,3 +246,21 @@ def test_large_files_go_by_https_after_a_word_over_ssh(shell: Shell, ann: str, b
     shell.git(ann, "lfs", "pull", cwd=copy)
     assert (copy / "large.bin").read_bytes() == content
     assert shell.ssh(ann, "git-lfs-authenticate '/v1/repos/demo' delete").returncode == 128
+
+
+def test_a_connection_that_stays_open_serves_a_key_no_longer_than_it_is_active(shell: Shell) -> None:
+    key = shell.person("leaver")
+    control = f"ControlPath={shell.site.folder / 'line'}"
+    master = shell.command(key, "-o", control, "-o", "ControlMaster=yes", "-N", "-p", shell.port, f"{key}@{shell.host}")
+    line = subprocess.Popen(master, stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (shell.site.folder / "line").exists())
+        again = ("-o", control)
+        assert b"git-upload-pack" in shell.ssh(key, "ls", flags=again).stderr
+        assert shell.ssh(key, "git-upload-pack '/v1/repos/demo'", flags=again).stdout.startswith(b"0")
+        status = {"UserName": "leaver", "SSHPublicKeyId": key, "Status": "Inactive"}
+        shell.yard.call("iam", "UpdateSSHPublicKey", status)
+        assert b"not active" in shell.ssh(key, "git-upload-pack '/v1/repos/demo'", flags=again).stdout
+    finally:
+        line.terminate()
+        line.wait(10)

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from codeyard.contract import Clock, Ids, Principal, Sealer
+from codeyard.contract import Clock, Ids, Sealer
 from codeyard.edge.git.pump import Gate
 from codeyard.edge.git.ssh_keys import host_keys
 from codeyard.edge.git.ssh_session import Session
@@ -155,10 +155,7 @@ class GitSsh:
         door = self
 
         class Server(asyncssh.SSHServer):
-            """One connection: who it is, is known by the key."""
-
-            def __init__(self) -> None:
-                self.principal: Principal | None = None
+            """One connection. That it is the key's owner is shown here; who that is, each command asks anew."""
 
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
                 self._conn = conn
@@ -175,10 +172,7 @@ class GitSsh:
 
             async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
                 found = await door.pool.run(lambda: door.identity.ssh_key(username))
-                if found is None or asyncssh.import_public_key(found[1]).public_data != key.public_data:
-                    return False
-                self._conn.set_extra_info(principal=found[0])
-                return True
+                return found is not None and asyncssh.import_public_key(found[1]).public_data == key.public_data
 
         async def process(one: asyncssh.SSHServerProcess[bytes]) -> None:
             await Session(door, one).run()

@@ -55,6 +55,7 @@ class Session:
         status = 128
         try:
             service, repository, more = self._asked()
+            self._principal = await self._caller()
             await self._services[service](more or service.removeprefix("git-"), repository)
             status = 0
         except AwsError as error:
@@ -88,6 +89,14 @@ class Session:
         if found is None:
             raise AwsError("RepositoryDoesNotExistException", "There is no such repository.")
         return words[0], found.group(1), large
+
+    async def _caller(self) -> Principal:
+        """Whose key it is, as long as that is active: a connection outlives many a change."""
+        key_id = str(self._process.get_extra_info("username"))
+        found = await self._door.pool.run(lambda: self._door.identity.ssh_key(key_id))
+        if found is None:
+            raise AwsError("AccessDeniedException", "The SSH key is not active any more.", status=403)
+        return found[0]
 
     async def _pull(self, service: str, repository: str) -> None:
         params = {"session": service, "protocolVersion": self._protocol() if service == "upload-pack" else ""}
@@ -134,12 +143,10 @@ class Session:
         settings = self._door.kit.settings
         base = (settings.public_url or settings.endpoint).rstrip("/")
         grants = Grants(self._door.kit.sealer, self._door.kit.clock)
-        principal = self._process.channel.get_connection().get_extra_info("principal")
-        await self._write(grants.authenticate(principal, self._door.region, repository, operation, base))
+        await self._write(grants.authenticate(self._principal, self._door.region, repository, operation, base))
 
     def _invocation(self, operation: str, repository: str, params: Mapping[str, Any]) -> Invocation:
-        connection = self._process.channel.get_connection()
-        principal: Principal = connection.get_extra_info("principal")
+        connection, principal = self._process.channel.get_connection(), self._principal
         host, port = connection.get_extra_info("sockname")[:2]
         origin = Origin(
             source_ip=connection.get_extra_info("peername")[0],
