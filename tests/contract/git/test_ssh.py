@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
+from codeyard.gateway.attempts import FREE_TRIES, WAIT
 from tests.contract.git.conftest import ALL, ARN, Site
 from tests.support.yard import TestYard, wait_until
 
@@ -79,7 +82,7 @@ def tip(shell: Shell, branch: str) -> str:
     return shell.site.branches().get(branch, "")
 
 
-@pytest.mark.parametrize("version", ["0", "1", "2"])
+@pytest.mark.parametrize("version", ["0", "2"])
 def test_what_is_pushed_is_cloned_by_every_protocol(shell: Shell, ann: str, branch: str, version: str) -> None:
     work, protocol = shell.site.work(3), ("-c", f"protocol.version={version}")
     shell.git(ann, *protocol, "push", shell.url(ann), f"main:{branch}", cwd=work)
@@ -96,7 +99,7 @@ def test_what_is_pushed_is_cloned_by_every_protocol(shell: Shell, ann: str, bran
 
 def test_a_large_push_arrives_whole_and_is_cloned_shallow_and_in_parts(shell: Shell, ann: str, branch: str) -> None:
     work = shell.site.work(1)
-    (work / "blob").write_bytes(os.urandom(12 << 20))
+    (work / "blob").write_bytes(os.urandom(4 << 20))
     shell.site.git("add", "blob", cwd=work)
     shell.site.git("commit", "--quiet", "-m", "large", cwd=work)
     shell.git(ann, "push", "--quiet", shell.url(ann), f"main:{branch}", cwd=work)
@@ -264,3 +267,46 @@ def test_a_connection_that_stays_open_serves_a_key_no_longer_than_it_is_active(s
     finally:
         line.terminate()
         line.wait(10)
+
+
+def test_who_guesses_too_often_waits_and_keeps_nobody_else_out(shell: Shell, ann: str) -> None:
+    guessed = shell.person("guessed")
+    for _ in range(FREE_TRIES):
+        assert shell.ssh(ann, "git-upload-pack '/v1/repos/demo'", user=guessed).returncode == 255
+    assert shell.ssh(guessed, "git-upload-pack '/v1/repos/demo'").returncode == 255
+    shell.git(ann, "ls-remote", shell.url(ann))
+    shell.yard.clock.advance(WAIT // 1_000_000 + 1)
+    shell.git(guessed, "ls-remote", shell.url(guessed))
+
+
+def test_a_connection_runs_ten_commands_at_once_and_no_more(shell: Shell, ann: str) -> None:
+    async def fill() -> list[Any]:
+        place = {"port": int(shell.port), "username": ann, "client_keys": [str(shell.keys[ann])], "known_hosts": None}
+        async with asyncssh.connect(shell.host, **place) as line:  # type: ignore[arg-type]
+            for _ in range(10):
+                found = await line.create_process("git-upload-pack '/v1/repos/demo'", encoding=None)
+                assert await found.stdout.read(4)
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await line.create_process("git-upload-pack '/v1/repos/demo'", encoding=None)
+            found.close()
+            await found.wait_closed()
+            return list(_children("upload-pack"))
+
+    assert len(asyncio.run(fill())) >= 9
+    wait_until(lambda: not list(_children("upload-pack")))
+
+
+def test_the_hosts_keys_outlive_a_restart(tmp_path: Path) -> None:
+    def offered(yard: TestYard) -> bytes:
+        host, _, port = yard.yard.ssh_address.rpartition(":")
+        scan = subprocess.run(["ssh-keyscan", "-p", port, host], capture_output=True, timeout=60, check=True)
+        return b"\n".join(sorted(line.partition(b" ")[2] for line in scan.stdout.splitlines() if line[:1] != b"#"))
+
+    keys = []
+    for _ in range(2):
+        yard = TestYard(tmp_path / "data")
+        keys.append(offered(yard))
+        yard.close()
+    assert keys[0] == keys[1]
+    assert b"ssh-ed25519" in keys[0]
+    assert b"ssh-rsa" in keys[0]

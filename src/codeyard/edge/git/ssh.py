@@ -11,15 +11,15 @@ import contextlib
 import logging
 import socket
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from codeyard.contract import Clock, Ids, Sealer
 from codeyard.edge.git.pump import Gate
-from codeyard.edge.git.ssh_keys import host_keys
-from codeyard.edge.git.ssh_session import Session
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway
+from codeyard.gateway.attempts import Attempts
 from codeyard.gateway.ports import Identity
 
 if TYPE_CHECKING:
@@ -27,19 +27,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What is offered: no SHA-1, no CBC; the client chooses the first of its own that is here.
-_ALGORITHMS = {
-    "kex_algs": ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
-                 "diffie-hellman-group16-sha512", "diffie-hellman-group14-sha256"],
-    "encryption_algs": ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com",
-                        "aes256-ctr", "aes128-ctr"],
-    "mac_algs": ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
-    "signature_algs": ["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"],
-}  # fmt: skip
-_LOGIN_S = 30
-_ALIVE_S, _ALIVE_TIMES = 30, 4
-_WINDOW = 4 * 1024 * 1024
-_CONNECTIONS, _STRANGERS = 256, 64  # open at a time; those of them that have not said who they are
+_BREATH_S = 0.05
+_BY_APPLICATION = 11  # RFC 4250, 4.2.2
+_CONNECTIONS = 256  # open at a time
+_STRANGERS, _STRANGERS_EACH = 64, 16  # of those that have not said who they are: in all, and from one address
 
 
 class SshSettings(Protocol):
@@ -79,10 +70,13 @@ class GitSsh:
         self.pool = Pool("git-ssh", 16)
         self._sock = sock
         self._loop = asyncio.new_event_loop()
-        self._stopping: asyncio.Event | None = None
+        self._stopping = asyncio.Event()
+        self._making = asyncio.Lock()
         self._thread = threading.Thread(target=self._run, name="git-ssh", daemon=True)
         self.open: set[asyncssh.SSHServerConnection] = set()
-        self.strangers = 0
+        self._strangers: Counter[str] = Counter()
+        self._made: tuple[Any, Any] | None = None
+        self.attempts = Attempts(kit.clock)
 
     def start(self) -> None:
         """Begin to accept."""
@@ -91,14 +85,10 @@ class GitSsh:
     def close(self) -> None:
         """End every connection, and the thread."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop)
+            self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout=10)
         self._sock.close()
         self.pool.close()
-
-    def _stop(self) -> None:
-        if self._stopping is not None:
-            self._stopping.set()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -108,13 +98,12 @@ class GitSsh:
             self._loop.close()
 
     async def _serve(self) -> None:
-        self._stopping = asyncio.Event()
         self.pulls, self.arrivals, self.pushes = Gate(48, 24), Gate(64, 16), Gate(8, 4)
         accepting = self._loop.create_task(self._accept())
         await self._stopping.wait()
         accepting.cancel()
         for connection in list(self.open):
-            connection.abort()
+            connection.disconnect(_BY_APPLICATION, "The server stops.")
         left = asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}
         for task in left:
             task.cancel()
@@ -122,80 +111,44 @@ class GitSsh:
 
     async def _accept(self) -> None:
         self._sock.setblocking(False)
-        options: Any = None
         while True:
             try:
-                connection, _ = await self._loop.sock_accept(self._sock)
+                connection, address = await self._loop.sock_accept(self._sock)
             except OSError:
-                await asyncio.sleep(0.05)  # out of descriptors: breathe, then accept again
+                await asyncio.sleep(_BREATH_S)  # out of descriptors: breathe, then accept again
                 continue
-            if options is None:
-                options = await self._loop.run_in_executor(None, self._options)
-            if len(self.open) >= _CONNECTIONS or self.strangers >= _STRANGERS:
+            each = self._strangers[address[0]]
+            if len(self.open) >= _CONNECTIONS or self._strangers.total() >= _STRANGERS or each >= _STRANGERS_EACH:
                 connection.close()
                 continue
-            self._loop.create_task(self._open(connection, options)).add_done_callback(_ended)
+            self._loop.create_task(self._open(connection, address[0])).add_done_callback(_ended)
 
-    async def _open(self, connection: socket.socket, options: Any) -> None:
-        import asyncssh
-
+    async def _open(self, connection: socket.socket, address: str) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.strangers += 1
+        self._strangers[address] += 1
         try:
-            await asyncssh.run_server(connection, options=options)
-        except (OSError, asyncssh.Error):
+            server, options = await self._ready()
+            admitted = await server.serve(self, connection, options)
+        except BaseException:
             connection.close()
+            raise
         finally:
-            self.strangers -= 1
+            self._strangers[address] -= 1
+            self._strangers += Counter()
+        if admitted is not None:
+            await admitted.until_idle()
 
-    def _options(self) -> Any:
-        """All that a connection is set up with; the first asks for it, since the library and its keys take a while."""
-        import asyncssh
+    async def _ready(self) -> tuple[Any, Any]:
+        """The library and what connections are set up with, once; a fault is the next connection's to try again."""
+        async with self._making:
+            if self._made is None:
+                self._made = await self._loop.run_in_executor(None, self._make)
+        return self._made
 
-        door = self
+    def _make(self) -> tuple[Any, Any]:
+        from codeyard.edge.git import ssh_server
 
-        class Server(asyncssh.SSHServer):
-            """One connection. That it is the key's owner is shown here; who that is, each command asks anew."""
-
-            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-                self._conn = conn
-                door.open.add(conn)
-
-            def connection_lost(self, exc: Exception | None) -> None:
-                door.open.discard(self._conn)
-
-            def begin_auth(self, username: str) -> bool:
-                return True
-
-            def public_key_auth_supported(self) -> bool:
-                return True
-
-            async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-                found = await door.pool.run(lambda: door.identity.ssh_key(username))
-                return found is not None and asyncssh.import_public_key(found[1]).public_data == key.public_data
-
-        async def process(one: asyncssh.SSHServerProcess[bytes]) -> None:
-            await Session(door, one).run()
-
-        return asyncssh.SSHServerConnectionOptions(
-            server_factory=Server,
-            process_factory=process,
-            server_host_keys=host_keys(self.kit.data_dir / "ssh"),
-            encoding=None,
-            password_auth=False,
-            kbdint_auth=False,
-            agent_forwarding=False,
-            allow_pty=False,
-            line_editor=False,
-            allow_scp=False,
-            compression_algs=None,
-            login_timeout=_LOGIN_S,
-            keepalive_interval=_ALIVE_S,
-            keepalive_count_max=_ALIVE_TIMES,
-            window=_WINDOW,
-            server_version="Codeyard",
-            **_ALGORITHMS,
-        )
+        return ssh_server, ssh_server.options(self)
 
 
 def _ended(task: asyncio.Task[None]) -> None:
