@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -10,6 +11,9 @@ import pytest
 from tests.support.template import copied_databases
 
 pytest_plugins = ["tests.support.yard"]
+gc.set_threshold(
+    20_000, 20, 50
+)  # as the server's own: what thousands of tests keep need not be looked through so often
 
 _PRESET = (
     "AWS_CA_BUNDLE",
@@ -28,6 +32,12 @@ _PRESET = (
     "AWS_DEFAULT_REGION",
     "AWS_REGION",
 )
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

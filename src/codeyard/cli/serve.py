@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import logging
 import re
 from pathlib import Path
@@ -77,9 +78,12 @@ def _database(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option("--allow-private-outbound", is_flag=True, help="let webhooks and SNS reach private addresses")
 def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any) -> None:
     """Serve every door on one port, with a local build runner beside it."""
+    gc.disable()  # what is imported stays: looking through it again and again takes a fifth of a start
     from codeyard.cli.local_runner import LocalRunner
     from codeyard.main import Options, Yard
     from codeyard.storage import AlreadyOpenError, RootKeyError
+
+    gc.enable()
 
     flags = ["--pass-host-tooling"] if pass_host_tooling else []
     flags += ["--unsafe-local-builds"] if options["unsafe_local_builds"] else []
