@@ -12,6 +12,7 @@ from codeyard.cli import main as cli
 from codeyard.engine.crash import POINTS
 from codeyard.gateway.rules import BEARS_TOKEN, DATA_EVENTS, NEEDS_NO_PERMISSION
 from codeyard.main import Options, Yard
+from codeyard.platform.iam.managed import AwsManaged, source
 from codeyard.platform.iam.unbuilt import unbuilt
 from codeyard.wire.services import ENABLED
 
@@ -28,7 +29,22 @@ def pages() -> dict[str, str]:
             operations = _operations(yard)
         finally:
             yard.close()
-    return {"operations.md": operations, "cli.md": _cli(), "trail.md": _trail(), "crash-points.md": _crash_points()}
+    return {
+        "operations.md": operations,
+        "cli.md": _cli(),
+        "trail.md": _trail(),
+        "crash-points.md": _crash_points(),
+        "managed-policies.md": _managed_policies(),
+    }
+
+
+def _managed_policies() -> str:
+    """AWS's managed policies, with where each is from."""
+    lines = ["# AWS's managed policies", "", "They can be attached by these ARNs; no others of AWS's exist here.", ""]
+    lines += ["| ARN | version | source |", "|---|---|---|"]
+    for arn, policy in sorted(AwsManaged().policies.items()):
+        lines.append(f"| `{arn}` | v{policy.default_version} | <{source(policy.name)}> |")
+    return _MADE + "\n".join(lines) + "\n"
 
 
 def _operations(yard: Yard) -> str:

@@ -223,7 +223,9 @@ def _is_wanted(policy: ManagedPolicy, req: Params, usage: Mapping[str, tuple[int
 def versions_of(tx: Tx, aws: AwsManaged, policy: ManagedPolicy) -> list[PolicyVersion]:
     """A managed policy's documents; one of AWS's own has one."""
     document = aws.document(policy.arn)
-    return store.policy_versions(tx, policy.arn) if document is None else [PolicyVersion(1, document, policy.created)]
+    if document is None:
+        return store.policy_versions(tx, policy.arn)
+    return [PolicyVersion(policy.default_version, document, policy.created)]
 
 
 def policy_answer(
