@@ -81,7 +81,7 @@ def test_what_no_trail_may_be_is_refused_by_its_own_exception(yard: TestYard) ->
     _refused("S3BucketDoesNotExistException", create, Name=NAME, S3BucketName="no-such-bucket")
     combination = {"IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": False}
     _refused("InvalidParameterCombinationException", create, Name=NAME, S3BucketName=BUCKET, **combination)
-    _refused("NotImplemented", create, Name=NAME, S3BucketName=BUCKET, KmsKeyId="alias/mine")
+    _refused("KmsKeyNotFoundException", create, Name=NAME, S3BucketName=BUCKET, KmsKeyId="alias/mine")
     group = {"CloudWatchLogsLogGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:g:*"}
     _refused("InvalidCloudWatchLogsRoleArnException", create, Name=NAME, S3BucketName=BUCKET, **group)
     _refused("InsufficientSnsTopicPolicyException", create, Name=NAME, S3BucketName=BUCKET, SnsTopicName="none")

@@ -12,9 +12,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
+from codeyard.contract import AwsError
 from codeyard.engine import ManualClock
-from tests.support.trails import BUCKET, act, content, delivered, keys, make_trail, parameters, pass_time
+from tests.support.trails import (
+    BUCKET,
+    CLOUDTRAIL,
+    NAME,
+    act,
+    content,
+    delivered,
+    keys,
+    make_trail,
+    open_bucket,
+    parameters,
+    pass_time,
+    trail_arn,
+)
 from tests.support.yard import TestYard
 
 AWS = str(Path(sys.executable).with_name("aws"))
@@ -69,6 +84,77 @@ def test_what_was_delivered_is_valid_across_hours_and_a_restart(yard: TestYard, 
         assert links == [(one["digestS3Object"], one["digestEndTime"]) for one in chain[:-1]]
     finally:
         again.close()
+
+
+def _key(yard: TestYard, arn: str, **more: str) -> str:
+    """A key with the policy that AWS's user guide gives for a trail."""
+    root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{yard.account}:root"}, "Action": "kms:*"}
+    bound = {"StringEquals": {"aws:SourceArn": arn}, "StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": arn}}
+    write = {"Effect": "Allow", "Principal": CLOUDTRAIL, "Action": "kms:GenerateDataKey*", "Condition": bound}
+    statements = [{**one, "Resource": "*"} for one in (root, write)]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    return str(yard.call("kms", "CreateKey", {"Policy": policy, **more})["KeyMetadata"]["Arn"])
+
+
+def test_a_trail_under_a_key_is_valid_too_and_every_object_is_under_it(yard: TestYard) -> None:
+    key = _key(yard, trail_arn(yard))
+    yard.call("kms", "CreateAlias", {"AliasName": "alias/trail", "TargetKeyId": key})
+    arn = make_trail(yard, KmsKeyId="alias/trail")
+    assert yard.call("cloudtrail", "GetTrail", {"Name": arn})["Trail"]["KmsKeyId"] == key
+    act(yard, "/sealed")
+    pass_time(yard, 120)
+    _until_now(yard)
+    code, said = _validate(yard, arn)
+    assert code == 0, said
+    s3 = yard.client("s3")
+    found = [*keys(yard, "CloudTrail"), *keys(yard, "CloudTrail-Digest")]
+    heads = [s3.head_object(Bucket=BUCKET, Key=one) for one in found]
+    assert {(head["ServerSideEncryption"], head["SSEKMSKeyId"]) for head in heads} == {("aws:kms", key)}
+    assert any("/CloudTrail/" in one for one in found)
+    yard.call("kms", "DisableKey", {"KeyId": key})
+    with pytest.raises(ClientError, match=r"KMS\.DisabledException"):
+        s3.get_object(Bucket=BUCKET, Key=found[0])
+
+
+def test_a_disabled_key_holds_files_back_and_loses_none(yard: TestYard) -> None:
+    key = _key(yard, trail_arn(yard))
+    make_trail(yard, KmsKeyId=key)
+    yard.call("kms", "DisableKey", {"KeyId": key})
+    act(yard, "/meanwhile")
+    pass_time(yard, 30)
+    assert keys(yard, "CloudTrail") == []
+    status = yard.call("cloudtrail", "GetTrailStatus", {"Name": NAME})
+    assert status["LatestDeliveryError"] == "KMS.DisabledException"
+    yard.call("kms", "EnableKey", {"KeyId": key})
+    pass_time(yard, 30)
+    assert "/meanwhile" in parameters(delivered(yard))
+
+
+def test_a_key_that_is_not_for_the_trail_is_refused_by_the_models_own_names(yard: TestYard) -> None:
+    open_bucket(yard)
+    arn = _key(yard, trail_arn(yard))
+    asked = {"Name": NAME, "S3BucketName": BUCKET}
+
+    def refused(key: str, operation: str = "CreateTrail") -> str:
+        with pytest.raises(AwsError) as error:
+            yard.call("cloudtrail", operation, {**asked, "KmsKeyId": key})
+        return error.value.code
+
+    plain = str(yard.call("kms", "CreateKey")["KeyMetadata"]["Arn"])
+    sign = _key(yard, trail_arn(yard), KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    for key, code in (
+        (plain, "InsufficientEncryptionPolicyException"),
+        (_key(yard, trail_arn(yard, "another")), "InsufficientEncryptionPolicyException"),
+        (sign, "InvalidKmsKeyIdException"),
+    ):
+        assert refused(key) == code
+    assert yard.call("cloudtrail", "DescribeTrails")["trailList"] == []
+    yard.call("cloudtrail", "CreateTrail", asked)
+    assert refused(plain, "UpdateTrail") == "InsufficientEncryptionPolicyException"
+    assert yard.call("cloudtrail", "UpdateTrail", {**asked, "KmsKeyId": arn})["KmsKeyId"] == arn
+    assert "KmsKeyId" not in yard.call("cloudtrail", "UpdateTrail", {**asked, "KmsKeyId": ""})
+    yard.call("kms", "DisableKey", {"KeyId": arn})
+    assert refused(arn, "UpdateTrail") == "KmsKeyDisabledException"
 
 
 def _packed(value: object) -> bytes:

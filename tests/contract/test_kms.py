@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -246,9 +247,96 @@ def test_every_use_is_on_the_trail_with_its_key_and_without_its_plaintext(module
         assert secret not in everything
 
 
+def test_the_trail_has_nothing_that_a_key_was_used_on_or_made(module_yard: TestYard, kms: Any) -> None:
+    data, key = b"data under a key", new_key(kms)
+    mac = new_key(kms, KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    pair = new_key(kms, KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    signing = {"KeyId": pair, "Message": data, "SigningAlgorithm": "ECDSA_SHA_256"}
+    macs = {"KeyId": mac, "Message": data, "MacAlgorithm": "HMAC_SHA_256"}
+    blob = kms.encrypt(KeyId=key, Plaintext=data)["CiphertextBlob"]
+    made = [blob, kms.sign(**signing)["Signature"], kms.generate_mac(**macs)["Mac"]]
+    made.append(kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=key)["CiphertextBlob"])
+    made += [v for v in kms.generate_data_key(KeyId=key, KeySpec="AES_256").values() if isinstance(v, bytes)]
+    made += [v for v in kms.generate_data_key_pair(KeyId=key, KeyPairSpec="ECC_NIST_P256").values() if type(v) is bytes]
+    kms.decrypt(CiphertextBlob=blob)
+    kms.verify(**signing, Signature=made[1])
+    kms.verify_mac(**macs, Mac=made[2])
+    refused(kms.decrypt, CiphertextBlob=blob[:-1])
+    refused(kms.import_key_material, KeyId=key, ImportToken=blob, EncryptedKeyMaterial=made[1])
+    records = [one for one in module_yard.trail() if one["eventSource"] == "kms.amazonaws.com"]
+    everything = json.dumps(records)
+    for secret in (data, *made, blob[:-1]):
+        assert base64.b64encode(secret).decode()[:24] not in everything
+    asked = {one["eventName"]: one["requestParameters"] or {} for one in records}
+    assert set(asked["Sign"]) == {"keyId", "signingAlgorithm"}
+    assert set(asked["VerifyMac"]) == {"keyId", "macAlgorithm"}
+    assert set(asked["ReEncrypt"]) == {"destinationKeyId"}
+    assert "HIDDEN" not in json.dumps([asked[name] for name in ("Encrypt", "Decrypt", "Sign", "Verify", "GenerateMac")])
+
+
 def test_paginators_and_waits_of_boto3_fit(kms: Any) -> None:
     arn = new_key(kms)
     for number in range(3):
         kms.create_alias(AliasName=f"alias/paged-{number}", TargetKeyId=arn)
     pages = list(kms.get_paginator("list_aliases").paginate(KeyId=arn, PaginationConfig={"PageSize": 2}))
     assert [len(page["Aliases"]) for page in pages] == [2, 1]
+
+
+def test_the_rest_of_kms_answers_boto3(module_yard: TestYard, kms: Any) -> None:
+    key = new_key(kms, Description="before", Tags=[{"TagKey": "team", "TagValue": "a"}])
+    assert len(kms.generate_random(NumberOfBytes=33)["Plaintext"]) == 33
+    without = kms.generate_data_key_without_plaintext(KeyId=key, NumberOfBytes=24)
+    assert "Plaintext" not in without
+    assert len(kms.decrypt(CiphertextBlob=without["CiphertextBlob"])["Plaintext"]) == 24
+    pair = kms.generate_data_key_pair_without_plaintext(KeyId=key, KeyPairSpec="ECC_NIST_P256")
+    assert "PrivateKeyPlaintext" not in pair
+    assert kms.decrypt(CiphertextBlob=pair["PrivateKeyCiphertextBlob"])["Plaintext"]
+    kms.update_key_description(KeyId=key, Description="after")
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["Description"] == "after"
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == [{"TagKey": "team", "TagValue": "a"}]
+    assert kms.list_key_policies(KeyId=key)["PolicyNames"] == ["default"]
+    assert key in [one["KeyArn"] for page in kms.get_paginator("list_keys").paginate() for one in page["Keys"]]
+    other = new_key(kms)
+    kms.create_alias(AliasName="alias/moving", TargetKeyId=key)
+    kms.update_alias(AliasName="alias/moving", TargetKeyId=other)
+    assert kms.describe_key(KeyId="alias/moving")["KeyMetadata"]["Arn"] == other
+
+
+def test_rotation_through_boto3(kms: Any) -> None:
+    key = new_key(kms)
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=100)
+    shown = kms.get_key_rotation_status(KeyId=key)
+    assert (shown["KeyRotationEnabled"], shown["RotationPeriodInDays"]) == (True, 100)
+    blob = kms.encrypt(KeyId=key, Plaintext=b"older")["CiphertextBlob"]
+    kms.rotate_key_on_demand(KeyId=key)
+    rotations = kms.list_key_rotations(KeyId=key)["Rotations"]
+    assert [one["RotationType"] for one in rotations] == ["ON_DEMAND"]
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"older"
+    kms.disable_key_rotation(KeyId=key)
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+
+
+def test_grants_through_boto3(module_yard: TestYard, kms: Any) -> None:
+    key = new_key(kms)
+    root = f"arn:aws:iam::{module_yard.account}:root"
+    made = kms.create_grant(KeyId=key, GranteePrincipal=root, RetiringPrincipal=root, Operations=["Decrypt"])
+    retirable = kms.list_retirable_grants(RetiringPrincipal=root)["Grants"]
+    assert made["GrantId"] in [one["GrantId"] for one in retirable]
+    kms.revoke_grant(KeyId=key, GrantId=made["GrantId"])
+    assert kms.list_grants(KeyId=key)["Grants"] == []
+
+
+def test_two_sides_derive_one_secret_through_boto3(kms: Any) -> None:
+    ours, theirs = (new_key(kms, KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT") for _ in range(2))
+    public = {key: kms.get_public_key(KeyId=key)["PublicKey"] for key in (ours, theirs)}
+    found = [
+        kms.derive_shared_secret(KeyId=own, KeyAgreementAlgorithm="ECDH", PublicKey=public[other])["SharedSecret"]
+        for own, other in ((ours, theirs), (theirs, ours))
+    ]
+    assert found[0] == found[1]
+    assert len(found[0]) == 32
+
+
+def test_the_account_of_a_key_id_is_told_by_sts(module_yard: TestYard) -> None:
+    known = module_yard.user("owner-of-keys")["access_key_id"]
+    assert module_yard.client("sts").get_access_key_info(AccessKeyId=known)["Account"] == module_yard.account

@@ -76,7 +76,7 @@ def keys(yard: TestYard, part: str, bucket: str = BUCKET) -> list[str]:
 def content(yard: TestYard, key: str, bucket: str = BUCKET) -> Any:
     """An object's JSON."""
     body = yard.call("s3", "GetObject", {"Bucket": bucket, "Key": key})["Body"]
-    packed = b"".join(yard.yard.kit.blobs.read(body.blob_id, body.start, body.length))
+    packed = b"".join(yard.yard.kit.blobs.read(body.blob_id, body.start, body.length, key=body.key))
     return json.loads(gzip.decompress(packed))
 
 

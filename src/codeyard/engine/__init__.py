@@ -7,7 +7,7 @@ from codeyard.engine.jobs import Job, Jobs, StaleFence
 from codeyard.engine.kit import Kit
 from codeyard.engine.loop import Engine
 from codeyard.engine.outbox import EventRow, FanOut, Outbox
-from codeyard.engine.settings import Settings
+from codeyard.engine.settings import Settings, Smtp
 
 __all__ = [
     "Engine",
@@ -20,6 +20,7 @@ __all__ = [
     "Outbox",
     "SeededIds",
     "Settings",
+    "Smtp",
     "StaleFence",
     "SystemClock",
     "SystemIds",

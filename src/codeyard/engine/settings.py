@@ -7,6 +7,18 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Smtp:
+    """The mail server that messages by e-mail are handed to; `security` is starttls, tls or none."""
+
+    host: str
+    port: int
+    sender: str
+    security: str = "starttls"
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The server's settings. Times are seconds.
 
@@ -30,6 +42,7 @@ class Settings:
     blob_grace: int = 86_400
     workers: int = 8
     runner_lease: int = 60
+    smtp: Smtp | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -43,7 +43,7 @@ class Uploader:
         self._log.line("Assembling file list")
         for pattern in artifact.files:
             self._log.line(f"Expanding {pattern}")
-        headers = {"x-amz-meta-codebuild-buildarn": self._job["build"]["arn"]}
+        headers = {"x-amz-meta-codebuild-buildarn": self._job["build"]["arn"], **self._encryption(declared)}
         made = {"location": f"arn:aws:s3:::{bucket}/{key}"}
         if declared["type"] == "S3" and declared.get("packaging", "NONE") == "NONE":
             names = []
@@ -61,6 +61,13 @@ class Uploader:
             made |= {"md5sum": packed.md5, "sha256sum": packed.sha256}
         self._log.line(f"Found {count} file(s)")
         return made | ({"artifactIdentifier": declared["artifactIdentifier"]} if secondary else {})
+
+    def _encryption(self, declared: Mapping[str, Any]) -> dict[str, str]:
+        """Artifacts are under the project's key, by default that of S3, unless it says that they shall not be."""
+        key = self._job["document"].get("encryptionKey")
+        if not key or declared.get("encryptionDisabled"):
+            return {}
+        return {"x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": key}
 
     def _key(self, declared: Mapping[str, Any], artifact: Artifacts) -> str:
         if declared["type"] == "CODEPIPELINE":

@@ -8,6 +8,14 @@ from codeyard.platform.cloudtrail import layout
 from codeyard.platform.cloudtrail.destinations import GROUP, logs_client, open_stream, stream_of
 from codeyard.platform.cloudtrail.model import Trail
 
+_KEYS = {
+    "NotFoundException": "KmsKeyNotFoundException",
+    "DisabledException": "KmsKeyDisabledException",
+    "KMSInvalidStateException": "KmsException",
+    "InvalidKeyUsageException": "InvalidKmsKeyIdException",
+    "InvalidArnException": "InvalidKmsKeyIdException",
+    "ValidationException": "InvalidKmsKeyIdException",
+}
 _GROUP, _ROLE = "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"
 
 
@@ -33,6 +41,28 @@ class Checks:
             self._topic(after)
         if any(before.config.get(name) != after.config.get(name) for name in (_GROUP, _ROLE)):
             self._logs(after)
+
+    def key(self, trail: Trail, key_id: str, bucket: str) -> str:
+        """The ARN of a key that lets CloudTrail encrypt for the trail."""
+        asked = {"KeyId": key_id, "KeySpec": "AES_256", "EncryptionContext": trail.encryption_context}
+        try:
+            self._seek(key_id)
+            return str(self._service(trail).call("kms", "GenerateDataKey", asked)["KeyId"])
+        except AwsError as refusal:
+            if refusal.code == "AccessDeniedException":
+                text = f"Insufficient permissions to access S3 bucket {bucket} or KMS key {key_id}."
+                raise AwsError("InsufficientEncryptionPolicyException", text) from None
+            if refusal.code not in _KEYS:
+                raise
+            raise AwsError(_KEYS[refusal.code], refusal.message) from None
+
+    def _seek(self, key_id: str) -> None:
+        """That there is no such key is told to who may look: to CloudTrail itself its policy tells nothing."""
+        try:
+            self._ctx.forward().call("kms", "DescribeKey", {"KeyId": key_id})
+        except AwsError as refusal:
+            if refusal.code != "AccessDeniedException":
+                raise
 
     def organization(self) -> None:
         """A trail of an organization: there is none, or its trails are not built (501)."""

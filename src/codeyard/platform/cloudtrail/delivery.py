@@ -7,6 +7,8 @@ that an object may be written twice with the same bytes but no record stands in 
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from typing import Any
 
@@ -32,11 +34,20 @@ def as_service(kit: Kit, trail: Trail) -> Client:
     return kit.clients.as_service(HOST, account=trail.account, region=trail.region, source_arn=trail.arn)
 
 
-def put(client: Client, bucket: str, key: str, content: bytes, metadata: dict[str, str] | None = None) -> None:
-    """Write an object as CloudTrail does."""
+def put(kit: Kit, trail: Trail, place: tuple[str, str], content: bytes, metadata: dict[str, str] | None = None) -> None:
+    """Write an object as CloudTrail does, under the trail's key if it has one; `place` is bucket and key."""
+    bucket, key = place
     members = {"Bucket": bucket, "Key": key, "Body": layout.packed(content), "ACL": "bucket-owner-full-control"}
-    kind = {"ContentType": "application/json", "ContentEncoding": "gzip"}
-    client.call("s3", "PutObject", {**members, **kind, **({"Metadata": metadata} if metadata else {})})
+    kind = {"ContentType": "application/json", "ContentEncoding": "gzip", **_encryption(trail)}
+    as_service(kit, trail).call("s3", "PutObject", {**members, **kind, **({"Metadata": metadata} if metadata else {})})
+
+
+def _encryption(trail: Trail) -> dict[str, str]:
+    key = trail.config.get("KmsKeyId")
+    if not key:
+        return {}
+    context = base64.b64encode(json.dumps(trail.encryption_context).encode()).decode()
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": str(key), "SSEKMSEncryptionContext": context}
 
 
 class Files:
@@ -83,7 +94,7 @@ class Files:
             return
         content = layout.log_text([row.record for row in found])
         try:
-            put(as_service(self._kit, trail), file.bucket, file.key, content)
+            put(self._kit, trail, (file.bucket, file.key), content)
         except AwsError as refusal:
             if fresh or refusal.code == "NoSuchBucket":
                 self._kit.db.write(lambda tx: files.unassign(tx, trail.id, file.id))

@@ -13,7 +13,7 @@ from codeyard.contract import AwsError
 from codeyard.engine import Kit
 from codeyard.engine.crash import crash_point, register
 from codeyard.platform.cloudtrail import layout
-from codeyard.platform.cloudtrail.delivery import as_service, put
+from codeyard.platform.cloudtrail.delivery import put
 from codeyard.platform.cloudtrail.model import Trail
 from codeyard.platform.cloudtrail.signing import Signing
 from codeyard.platform.cloudtrail.store import files, trails
@@ -111,9 +111,8 @@ class Digests:
         if making is None:
             return
         metadata = {"signature": making["signature"], "signature-algorithm": layout.ALGORITHM}
-        client = as_service(self._kit, trail)
         try:
-            put(client, making["bucket"], making["key"], making["content"].encode(), metadata)
+            put(self._kit, trail, (making["bucket"], making["key"]), making["content"].encode(), metadata)
         except AwsError as refusal:
             if refusal.code == "NoSuchBucket" or making["bucket"] != trail.bucket:
                 self._kit.db.write(lambda tx: _undo(tx, trail.id, region, making["key"]))

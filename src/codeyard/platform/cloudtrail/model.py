@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from codeyard.contract import AwsError, Params
+from codeyard.contract import AwsError
 
 HOST = "cloudtrail.amazonaws.com"
 TRAILS_IN_A_REGION = 5
@@ -47,6 +47,11 @@ class Trail:
     def arn(self) -> str:
         """The trail's ARN."""
         return arn_of(self.account, self.region, self.name)
+
+    @property
+    def encryption_context(self) -> dict[str, str]:
+        """What the encryption of its files is bound to; key policies ask for it."""
+        return {"aws:cloudtrail:arn": self.arn}
 
     @property
     def bucket(self) -> str:
@@ -159,10 +164,3 @@ def check_combination(config: Config) -> None:
     if config["IsMultiRegionTrail"] and not config["IncludeGlobalServiceEvents"]:
         text = "Multi-Region trail must include global service events."
         raise AwsError("InvalidParameterCombinationException", text)
-
-
-def check_unbuilt(req: Params, operation: str) -> None:
-    """501 for a trail with a KMS key."""
-    if req.get("KmsKeyId"):
-        text = f"Codeyard does not implement cloudtrail:{operation} with a KMS key yet."
-        raise AwsError("NotImplemented", text, status=501)

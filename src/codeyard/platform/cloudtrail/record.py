@@ -21,6 +21,11 @@ _ALSO_HIDDEN = frozenset(
     {"sessiontoken", "oauthtoken", "secrettoken", "password", "secretaccesskey", "webidentitytoken"}
     | {"granttoken", "granttokens", "token", "actionconfiguration"}
 )
+# What KMS leaves out of its records (developer guide, "CloudTrail log entries"): data before and after its keys' use.
+_DATA_OF_KEYS = frozenset(
+    {"plaintext", "ciphertextBlob", "sharedSecretCiphertextBlob", "message", "signature", "mac", "importToken"}
+    | {"encryptedKeyMaterial", "recipient"}
+)
 _MAX_SECTION = 100_000
 _MAX_BLOB = 256
 _MAX_DEPTH = 24
@@ -62,7 +67,7 @@ def build_record(
     if error is not None:
         record["errorCode"] = error.code
         record["errorMessage"] = error.message
-    record["requestParameters"] = _section(request, input_shape, shapes is not None)
+    record["requestParameters"] = _asked(service_host, _section(request, input_shape, shapes is not None))
     answered = response if error is None and not read_only else None
     record["responseElements"] = _section(answered, output_shape, shapes is not None)
     if additional:
@@ -164,6 +169,12 @@ def _section(values: Mapping[str, Any] | None, shape: Any, modelled: bool) -> di
     if size > _MAX_SECTION:
         return {"omitted": True, "originalSize": size, "reason": "parameters too large"}
     return dict(found)
+
+
+def _asked(service_host: str, shown: dict[str, Any] | None) -> dict[str, Any] | None:
+    if shown is None or service_host != "kms.amazonaws.com":
+        return shown
+    return {name: value for name, value in shown.items() if name not in _DATA_OF_KEYS} or None
 
 
 def _masked(shape: Any, value: Any, depth: int) -> Any:

@@ -12,6 +12,8 @@ from codeyard.storage import Database
 
 _ON_GROUP = (
     "CreateLogGroup",
+    "AssociateKmsKey",
+    "DisassociateKmsKey",
     "DeleteLogGroup",
     "DescribeLogStreams",
     "FilterLogEvents",
@@ -42,7 +44,8 @@ def access(db: Database) -> dict[str, Access]:
 
 def _on_group(db: Database, operation: str) -> Access:
     def checks(scope: Scope, params: Params) -> Iterable[Check]:
-        given = text(params, "logGroupName") or text(params, "logGroupIdentifier") or "*"
+        named = (text(params, name) for name in ("logGroupName", "logGroupIdentifier", "resourceIdentifier"))
+        given = next(filter(None, named), "*")
         group = given.removesuffix(":*") if given.startswith("arn:") else scope.arn("logs", f"log-group:{given}")
         arn = f"{group}:log-stream:{text(params, 'logStreamName') if operation in _ON_STREAM else ''}"
         yield Check(f"logs:{operation}", arn, request_tags(params), _policy(db, scope))

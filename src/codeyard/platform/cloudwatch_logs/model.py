@@ -35,6 +35,8 @@ class Group:
     retention: int
     group_class: str
     tags: Mapping[str, str]
+    kms_key: str | None = None  # the ARN of the key that new events are under
+    data_key: str | None = None  # and the id of its data key
 
     @property
     def arn(self) -> str:

@@ -21,7 +21,17 @@ groups = sa.Table(
     sa.Column("retention", sa.BigInteger, nullable=False),
     sa.Column("group_class", sa.Text, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
+    sa.Column("kms_key", sa.Text),
+    sa.Column("data_key", sa.Text),
     sa.UniqueConstraint("account", "region", "name"),
+)
+keys = sa.Table(
+    "logs_keys",
+    schema,
+    sa.Column("id", Key(), primary_key=True),
+    sa.Column("group_id", Key(), nullable=False, index=True),
+    sa.Column("kms_key", sa.Text, nullable=False),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
 )
 streams = sa.Table(
     "logs_streams",
@@ -59,6 +69,7 @@ resource_policies = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
     sa.Column("updated", sa.BigInteger, nullable=False),
 )
+KEYS_CHANGED = "logs.keys"  # told whenever a group gets another key, or goes
 _CHUNK = 100  # groups that are looked at at once where not all are wanted
 _LAST, _LONGEST = "\U0010ffff", 512  # no name has more characters
 _G, _S, _B, _P = groups.c, streams.c, batches.c, resource_policies.c
@@ -111,12 +122,30 @@ def add_group(tx: Any, one: Group) -> None:
         retention=one.retention,
         group_class=one.group_class,
         tags=dumps(one.tags),
+        kms_key=one.kms_key,
+        data_key=one.data_key,
     )
 
 
 def set_retention(tx: Any, group_id: str, days: int) -> None:
     """Set how long events are kept."""
     tx.execute(sa.update(groups).where(_G.id == group_id).values(retention=days))
+
+
+def add_key(tx: Any, group_id: str, key_id: str, kms_key: str, wrapped: bytes) -> None:
+    """Keep a data key of a group."""
+    tx.insert(keys, id=key_id, group_id=group_id, kms_key=kms_key, wrapped=wrapped)
+
+
+def keys_of(tx: Any, group_id: str) -> list[Any]:
+    """Every data key that a group ever had."""
+    return list(tx.all(sa.select(keys).where(keys.c.group_id == group_id)))
+
+
+def use_key(tx: Any, group_id: str, kms_key: str | None, key_id: str | None) -> None:
+    """Set what new events of a group are sealed by; None for the server's own key."""
+    tx.notify(KEYS_CHANGED)
+    tx.execute(sa.update(groups).where(_G.id == group_id).values(kms_key=kms_key, data_key=key_id))
 
 
 def set_tags(tx: Any, group_id: str, tags: Mapping[str, str]) -> None:
@@ -126,8 +155,10 @@ def set_tags(tx: Any, group_id: str, tags: Mapping[str, str]) -> None:
 
 def delete_group(tx: Any, group_id: str) -> None:
     """Drop a group with everything in it."""
+    tx.notify(KEYS_CHANGED)
     tx.execute(sa.delete(batches).where(_B.group_id == group_id))
     tx.execute(sa.delete(streams).where(_S.group_id == group_id))
+    tx.execute(sa.delete(keys).where(keys.c.group_id == group_id))
     tx.execute(sa.delete(groups).where(_G.id == group_id))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from codeyard.engine.data_keys import CHANGED
 from codeyard.platform.kms.model import CURRENT, Alias, Grant, Key, Material
 from codeyard.storage import Key as TextKey
 from codeyard.storage import dumps, loads, schema
@@ -117,6 +118,7 @@ def add_key(tx: Any, one: Key) -> None:
 
 def change_key(tx: Any, key_id: str, **values: Any) -> None:
     """Set columns of a key."""
+    tx.notify(CHANGED)
     if "tags" in values:
         values["tags"] = dumps(values["tags"])
     tx.execute(sa.update(keys).where(_K.id == key_id).values(**values))
@@ -124,6 +126,7 @@ def change_key(tx: Any, key_id: str, **values: Any) -> None:
 
 def remove_key(tx: Any, key_id: str) -> None:
     """Drop a key with everything that hangs on it."""
+    tx.notify(CHANGED)
     for table, column in ((materials, _M.key_id), (aliases, _A.key_id), (grants, _G.key_id), (keys, _K.id)):
         tx.execute(sa.delete(table).where(column == key_id))
 
@@ -146,6 +149,7 @@ def add_material(tx: Any, one: Material) -> None:
 
 def change_material(tx: Any, key_id: str, material_id: str, **values: Any) -> None:
     """Set columns of a generation."""
+    tx.notify(CHANGED)
     tx.execute(sa.update(materials).where(_M.key_id == key_id, _M.id == material_id).values(**values))
 
 
@@ -220,10 +224,12 @@ def retirable(tx: Any, principal: str, place: tuple[str, str], after: str, limit
 
 def add_grant(tx: Any, one: Grant) -> None:
     """Insert a grant."""
+    tx.notify(CHANGED)
     lists = {"operations": dumps(one.operations), "constraints": dumps(one.constraints)}
     tx.insert(grants, **{**asdict(one), **lists})
 
 
 def remove_grant(tx: Any, grant_id: str) -> None:
     """Drop a grant."""
+    tx.notify(CHANGED)
     tx.execute(sa.delete(grants).where(_G.id == grant_id))

@@ -50,6 +50,7 @@ class Writer:
             case Started():
                 self._start(execution, change)
             case TimedOut():
+                jobs.close(self.tx, change.attempt)
                 self.fail_action(change.attempt, "JobFailed", "The action ran longer than its timeout.")
             case Dropped():
                 self._drop(execution, change)
@@ -140,6 +141,7 @@ class Writer:
         return {a.name: a for run in runs for a in artifacts.read(loads(run.outputs))}
 
     def _drop(self, execution: Row, change: Dropped) -> None:
+        jobs.close(self.tx, change.attempt)
         self._finish_action(change.attempt, status="Abandoned")
         run = actions.get(self.tx, change.attempt)
         if run is not None:
@@ -171,7 +173,6 @@ class Writer:
         actions.update(self.tx, run_id, updated=self.now, **values)
         self.tx.cancel_timer(DEADLINE, run_id)
         self.tx.cancel_timer(OBSERVE, run_id)
-        jobs.close(self.tx, run_id)
         run = actions.get(self.tx, run_id)
         if run is not None:
             executions.update(self.tx, run.execution, updated=self.now)

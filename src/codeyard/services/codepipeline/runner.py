@@ -203,6 +203,7 @@ class Loaded:
             external_id=row.external_id,
             pins=self.pins,
             console=console_url(kit),
+            key=self.definition.key(pipeline.region),
         )
 
 

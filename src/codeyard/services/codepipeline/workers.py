@@ -36,7 +36,7 @@ class CustomAction:
 
 def queue(tx: Tx, kit: Kit, pipeline: Row, spec: ActionSpec, run: str, facts: Mapping[str, str]) -> Failed | None:
     """Queue the first job of an action's run, once; why that cannot be, where its type was deleted."""
-    place: Place = (pipeline.account, pipeline.region, spec.category, spec.provider, spec.version)
+    place = Place(pipeline.account, pipeline.region, spec.category, spec.provider, spec.version)
     row = custom.get(tx, place)
     if row is None or row.deleted:
         words = f"{spec.category} {spec.provider} {spec.version}"
@@ -49,12 +49,8 @@ def queue(tx: Tx, kit: Kit, pipeline: Row, spec: ActionSpec, run: str, facts: Ma
 
 def put(tx: Tx, kit: Kit, pipeline: Row, place: Place, run: str, *, query: str, continuation: str = "") -> None:
     """Queue a job."""
-    names = ("account", "region", "category", "provider", "version")
-    at = dict(zip(names, place, strict=True))
-    now = kit.clock.now()
-    jobs.insert(
-        tx, id=kit.ids.uuid(), uid=pipeline.uid, run=run, **at, query=query, continuation=continuation, created=now
-    )
+    facts = {"query": query, "continuation": continuation, "created": kit.clock.now()}
+    jobs.insert(tx, id=kit.ids.uuid(), uid=pipeline.uid, run=run, **place._asdict(), **facts)
 
 
 def queryable(row: Row) -> str:
@@ -79,6 +75,8 @@ def data(kit: Kit, run: Run, kind: ActionType, continuation: str, keys: Mapping[
         "inputArtifacts": [_artifact(one) for one in run.inputs],
         "outputArtifacts": [_artifact(one) for one in run.outputs],
     }
+    if run.key:
+        told["encryptionKey"] = {"id": run.key, "type": "KMS"}
     if continuation:
         told["continuationToken"] = continuation
     if keys is not None:

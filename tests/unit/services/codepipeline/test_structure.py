@@ -225,7 +225,6 @@ NOT_BUILT: list[tuple[str, Change, str]] = [
     ("conditions after a stage", lambda p: p["stages"][1].update(onSuccess={"conditions": [{"rules": [RULE]}]}), ""),
     ("automatic retry", lambda p: p["stages"][1].update(onFailure={"result": "RETRY"}), "Invalid"),
     ("triggers", lambda p: p.update(triggers=[{"providerType": "CodeStarSourceConnection"}]), ""),
-    ("customer keys", lambda p: p["artifactStore"].update(encryptionKey={"id": "k", "type": "KMS"}), ""),
     ("blockers", lambda p: p["stages"][1].update(blockers=[{"name": "b", "type": "Schedule"}]), "InvalidBlocker"),
     ("an action's own role", lambda p: _second(p).update(roleArn="arn:aws:iam::1:role/r"), "InvalidAction"),
     ("other regions", lambda p: _second(p).update(region="eu-west-1"), "InvalidAction"),

@@ -29,7 +29,7 @@ _RENAMED = {"EnableLogFileValidation": "LogFileValidationEnabled"}
 _TAKEN = (
     *("S3BucketName", "S3KeyPrefix", "SnsTopicName", "IncludeGlobalServiceEvents", "IsMultiRegionTrail"),
     *("EnableLogFileValidation", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn", "IsOrganizationTrail"),
-    "RecursiveLogging",
+    *("RecursiveLogging", "KmsKeyId"),
 )
 
 
@@ -38,8 +38,8 @@ class Trails(Base):
 
     def create_trail(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Make a trail, once everything that it will write to lets it; it logs from StartLogging on."""
-        model.check_unbuilt(req, "CreateTrail")
         name = model.check_name(req["Name"])
+        req = self._keyed(ctx, req, name)
         trail = Trail(self._kit.ids.uuid(), ctx.account, ctx.region, name, _config(ctx, _DEFAULTS, req))
         trail = with_tags(trail, req.get("TagsList") or ())
         self._kit.db.read(lambda tx: _check_free(tx, ctx, trail))
@@ -54,8 +54,8 @@ class Trails(Base):
 
     def update_trail(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Change what the request names, once everything that it will write to lets it; empty texts clear."""
-        model.check_unbuilt(req, "UpdateTrail")
         before = self._kit.db.read(lambda tx: own_trail_in(tx, ctx, req["Name"]))
+        req = self._keyed(ctx, req, before.name)
         self._checks(ctx, req).changed(before, replace(before, config=_config(ctx, before.config, req)))
 
         def work(tx: Tx) -> dict[str, Any]:
@@ -65,6 +65,13 @@ class Trails(Base):
             return model.settings(changed)
 
         return ctx.write(work)
+
+    def _keyed(self, ctx: Context, req: Params, name: str) -> Params:
+        """The request with its key by ARN, once the key lets CloudTrail encrypt for the trail."""
+        if not req.get("KmsKeyId"):
+            return req
+        trail = Trail("", ctx.account, ctx.region, name, {})
+        return {**req, "KmsKeyId": Checks(self._kit, ctx).key(trail, req["KmsKeyId"], req.get("S3BucketName", ""))}
 
     def _checks(self, ctx: Context, req: Params) -> Checks:
         checks = Checks(self._kit, ctx)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
-from codeyard.contract import Context, Params
+from codeyard.contract import AwsError, Context, Params
 from codeyard.engine import Kit
 from codeyard.formats import page_tokens
 from codeyard.platform.cloudwatch_logs import model, store
 from codeyard.platform.cloudwatch_logs.errors import invalid, no_group, no_stream
+from codeyard.platform.cloudwatch_logs.keys import GroupKeys, GroupSealer, NeedsKeys
 from codeyard.platform.cloudwatch_logs.model import Group, Stream
+
+T = TypeVar("T")
+_ATTEMPTS = 3
 
 
 class Base:
@@ -17,6 +23,17 @@ class Base:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
+        self._keys = GroupKeys(kit)
+
+    def _read_events(self, ctx: Context, req: Params, fn: Callable[[GroupSealer, Any], T]) -> T:
+        """`fn` in a read, with what opens the events of the call's group, whose keys are fetched when needed."""
+        sealer = self._keys.none
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._kit.db.read(partial(fn, sealer))
+            except NeedsKeys:
+                sealer = self._keys.of(self._kit.db.read(lambda tx: self._group(ctx, tx, req)))
+        raise AwsError("OperationAbortedException", "The keys of the log group are being changed; try again.")
 
     @staticmethod
     def _group(ctx: Context, tx: Any, req: Params) -> Group:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from codeyard.contract import Context, Params
+from codeyard.contract import Context, Params, Sealer
 from codeyard.platform.cloudwatch_logs import model, store
 from codeyard.platform.cloudwatch_logs.api.base import Base
 from codeyard.platform.cloudwatch_logs.batches import pack, unpack
+from codeyard.platform.cloudwatch_logs.keys import GroupSealer
 from codeyard.platform.cloudwatch_logs.model import EVENT_OVERHEAD, MAX_PAGE_BYTES, Line, Stream
 
 _CHUNK = 16
@@ -21,27 +22,18 @@ class Events(Base):
         """Append a batch in chronological order; what is too old or too new is named, sequence tokens are ignored."""
         now_ms = ctx.now // 1000
 
+        sealer = self._keys.to_write(ctx.account, ctx.region, req["logGroupName"])
+
         def write(tx: Any) -> dict[str, Any]:
             group, stream = self._stream(ctx, tx, req)
+            sealer.check(group)
             taken = model.accept(req["logEvents"], now_ms, group.oldest(now_ms))
             if taken.events:
-                self._append(tx, stream, taken, now_ms)
+                _append(tx, sealer, stream, taken, now_ms)
             answer: dict[str, Any] = {"nextSequenceToken": f"{stream.next_batch + 1:056d}"}
             return {**answer, "rejectedLogEventsInfo": dict(taken.rejected)} if taken.rejected else answer
 
         return ctx.write(write)
-
-    def _append(self, tx: Any, stream: Stream, taken: model.Accepted, now_ms: int) -> None:
-        times = [event["timestamp"] for event in taken.events]
-        store.add_batch(
-            tx,
-            stream,
-            first=times[0],
-            last=times[-1],
-            ingested=now_ms,
-            size=sum(len(event["message"].encode()) + EVENT_OVERHEAD for event in taken.events),
-            sealed=pack(self._kit.sealer, stream.id, stream.next_batch, taken.events),
-        )
 
     def get_log_events(self, ctx: Context, req: Params) -> dict[str, Any]:
         """One page of a stream in order of arrival; at either end the token that was sent comes back."""
@@ -49,12 +41,12 @@ class Events(Base):
         place = model.read_token(token) if token is not None else None
         wanted = _window(req)
 
-        def read(tx: Any) -> tuple[Stream, list[Line]]:
+        def read(sealer: GroupSealer, tx: Any) -> tuple[Stream, list[Line]]:
             group, stream = self._stream(ctx, tx, req)
-            kept = group.oldest(ctx.now // 1000)
-            return stream, self._page(tx, stream, place, bool(req.get("startFromHead")), limit, _both(wanted, kept))
+            start = _start(stream, place, bool(req.get("startFromHead")))
+            return stream, _page(tx, sealer, stream, start, limit, _both(wanted, group.oldest(ctx.now // 1000)))
 
-        stream, lines = self._kit.db.read(read)
+        stream, lines = self._read_events(ctx, req, read)
         forward, backward = _tokens(stream, lines, place, bool(req.get("startFromHead")))
         return {
             "events": [_shown(line) for line in lines],
@@ -62,47 +54,66 @@ class Events(Base):
             "nextBackwardToken": backward,
         }
 
-    def _page(
-        self,
-        tx: Any,
-        stream: Stream,
-        place: tuple[bool, int, int] | None,
-        from_head: bool,
-        limit: int,
-        wanted: Callable[[Line], bool],
-    ) -> list[Line]:
-        if place is None:
-            place = (True, 0, 0) if from_head else (False, stream.next_batch, 0)
-        forward, batch, index = place
-        lines = self._onward(tx, stream, batch, index) if forward else self._back(tx, stream, batch, index)
-        found: list[Line] = []
-        size = 0
-        for line in lines:
-            if not wanted(line):
-                continue
-            size += len(line.message.encode()) + EVENT_OVERHEAD
-            if found and size > MAX_PAGE_BYTES:
-                break
-            found.append(line)
-            if len(found) == limit:
-                break
-        return found if forward else found[::-1]
 
-    def _onward(self, tx: Any, stream: Stream, batch: int, index: int) -> Iterator[Line]:
-        while rows := store.batches_from(tx, stream.id, batch, _CHUNK):
-            for row in rows:
-                for line in unpack(self._kit.sealer, row):
-                    if (line.batch, line.index) >= (batch, index):
-                        yield line
-            batch, index = rows[-1].number + 1, 0
+def _append(tx: Any, sealer: Sealer, stream: Stream, taken: model.Accepted, now_ms: int) -> None:
+    times = [event["timestamp"] for event in taken.events]
+    store.add_batch(
+        tx,
+        stream,
+        first=times[0],
+        last=times[-1],
+        ingested=now_ms,
+        size=sum(len(event["message"].encode()) + EVENT_OVERHEAD for event in taken.events),
+        sealed=pack(sealer, stream.id, stream.next_batch, taken.events),
+    )
 
-    def _back(self, tx: Any, stream: Stream, batch: int, index: int) -> Iterator[Line]:
-        while rows := store.batches_before(tx, stream.id, batch, _CHUNK):
-            for row in rows:
-                for line in reversed(list(unpack(self._kit.sealer, row))):
-                    if (line.batch, line.index) < (batch, index):
-                        yield line
-            batch, index = rows[-1].number - 1, model.MAX_BATCH_EVENTS
+
+def _start(stream: Stream, place: tuple[bool, int, int] | None, from_head: bool) -> tuple[bool, int, int]:
+    if place is not None:
+        return place
+    return (True, 0, 0) if from_head else (False, stream.next_batch, 0)
+
+
+def _page(
+    tx: Any,
+    sealer: Sealer,
+    stream: Stream,
+    place: tuple[bool, int, int],
+    limit: int,
+    wanted: Callable[[Line], bool],
+) -> list[Line]:
+    forward, batch, index = place
+    lines = _onward(tx, sealer, stream, batch, index) if forward else _back(tx, sealer, stream, batch, index)
+    found: list[Line] = []
+    size = 0
+    for line in lines:
+        if not wanted(line):
+            continue
+        size += len(line.message.encode()) + EVENT_OVERHEAD
+        if found and size > MAX_PAGE_BYTES:
+            break
+        found.append(line)
+        if len(found) == limit:
+            break
+    return found if forward else found[::-1]
+
+
+def _onward(tx: Any, sealer: Sealer, stream: Stream, batch: int, index: int) -> Iterator[Line]:
+    while rows := store.batches_from(tx, stream.id, batch, _CHUNK):
+        for row in rows:
+            for line in unpack(sealer, row):
+                if (line.batch, line.index) >= (batch, index):
+                    yield line
+        batch, index = rows[-1].number + 1, 0
+
+
+def _back(tx: Any, sealer: Sealer, stream: Stream, batch: int, index: int) -> Iterator[Line]:
+    while rows := store.batches_before(tx, stream.id, batch, _CHUNK):
+        for row in rows:
+            for line in reversed(list(unpack(sealer, row))):
+                if (line.batch, line.index) < (batch, index):
+                    yield line
+        batch, index = rows[-1].number - 1, model.MAX_BATCH_EVENTS
 
 
 def _window(req: Params) -> Callable[[Line], bool]:

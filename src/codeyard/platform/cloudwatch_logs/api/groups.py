@@ -11,6 +11,7 @@ from codeyard.formats import page_tokens
 from codeyard.platform.cloudwatch_logs import model, store
 from codeyard.platform.cloudwatch_logs.api.base import Base
 from codeyard.platform.cloudwatch_logs.errors import invalid, no_group
+from codeyard.platform.cloudwatch_logs.keys import GroupKey
 from codeyard.platform.cloudwatch_logs.model import Group
 from codeyard.platform.cloudwatch_logs.retention import RETENTION
 
@@ -23,18 +24,44 @@ class Groups(Base):
     def create_log_group(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Create a group; ResourceAlreadyExistsException when it is there."""
         kind = req.get("logGroupClass") or "STANDARD"
-        if req.get("kmsKeyId") or req.get("deletionProtectionEnabled") or kind not in _CLASSES:
-            raise not_implemented("logs", "CreateLogGroup with a customer key, deletion protection or that class")
+        if req.get("deletionProtectionEnabled") or kind not in _CLASSES:
+            raise not_implemented("logs", "CreateLogGroup with deletion protection or that class")
         tags = dict(req.get("tags") or {})
         model.check_tags(tags)
-        group_id = self._kit.ids.uuid()
+        name = req["logGroupName"]
+        group = Group(self._kit.ids.uuid(), ctx.account, ctx.region, name, ctx.now // 1000, 0, kind, tags)
+        key = self._keys.make(group, req["kmsKeyId"]) if req.get("kmsKeyId") else None
 
         def write(tx: Any) -> dict[str, Any]:
-            if store.group(tx, ctx.account, ctx.region, req["logGroupName"]) is not None:
+            if store.group(tx, ctx.account, ctx.region, name) is not None:
                 raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
-            store.add_group(
-                tx, Group(group_id, ctx.account, ctx.region, req["logGroupName"], ctx.now // 1000, 0, kind, tags)
-            )
+            store.add_group(tx, group)
+            if key is not None:
+                _use(tx, group, key)
+            return {}
+
+        return ctx.write(write)
+
+    def associate_kms_key(self, ctx: Context, req: Params) -> dict[str, Any]:
+        """Keep a group's new events under a KMS key."""
+        named = _by_resource(ctx, req)
+        group = self._kit.db.read(lambda tx: self._group(ctx, tx, named))
+        key = self._keys.make(group, req["kmsKeyId"])
+
+        def write(tx: Any) -> dict[str, Any]:
+            if self._group(ctx, tx, named).id != group.id:
+                raise no_group()
+            _use(tx, group, key)
+            return {}
+
+        return ctx.write(write)
+
+    def disassociate_kms_key(self, ctx: Context, req: Params) -> dict[str, Any]:
+        """Keep a group's new events under the server's own key again; earlier ones still need theirs."""
+        named = _by_resource(ctx, req)
+
+        def write(tx: Any) -> dict[str, Any]:
+            store.use_key(tx, self._group(ctx, tx, named).id, None, None)
             return {}
 
         return ctx.write(write)
@@ -135,6 +162,23 @@ class Groups(Base):
         return ctx.write(write)
 
 
+def _use(tx: Any, group: Group, key: GroupKey) -> None:
+    store.add_key(tx, group.id, key.id, key.kms_key, key.wrapped)
+    store.use_key(tx, group.id, key.kms_key, key.id)
+
+
+def _by_resource(ctx: Context, req: Params) -> Params:
+    """The group that a call on keys names, by name or by ARN."""
+    name, resource = req.get("logGroupName"), req.get("resourceIdentifier")
+    if (name is None) == (resource is None):
+        raise invalid("Exactly one of logGroupName and resourceIdentifier must be given.")
+    if name is not None:
+        return {"logGroupName": name}
+    if str(resource).partition(":query-result:")[1]:
+        raise not_implemented("logs", f"{ctx.operation} for query results")
+    return {"logGroupName": model.name_of(str(resource), ctx.account, ctx.region)}
+
+
 def _by_arn(ctx: Context, req: Params) -> Params:
     arn = req["resourceArn"]
     start = f"arn:aws:logs:{ctx.region}:{ctx.account}:log-group:"
@@ -158,4 +202,6 @@ def _shown(one: Group, size: int) -> dict[str, Any]:
         "logGroupClass": one.group_class,
         "logGroupArn": one.arn,
     }
+    if one.kms_key:
+        shown["kmsKeyId"] = one.kms_key
     return {**shown, "retentionInDays": one.retention} if one.retention else shown

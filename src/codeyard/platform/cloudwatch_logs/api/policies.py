@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, not_implemented
-from codeyard.formats import page_tokens
+from codeyard.formats import page_tokens, resource_policies
+from codeyard.formats.resource_policies import PolicyFault
 from codeyard.platform.cloudwatch_logs import store
 from codeyard.platform.cloudwatch_logs.api.base import Base
 from codeyard.platform.cloudwatch_logs.errors import invalid
@@ -67,11 +67,9 @@ def _name(req: Params) -> str:
 
 def _check(document: str) -> None:
     try:
-        found = json.loads(document)
-    except (ValueError, RecursionError):
+        resource_policies.check(document, vendor="logs")
+    except PolicyFault:
         raise invalid("Invalid policy document.") from None
-    if not isinstance(found, dict) or not isinstance(found.get("Statement"), list | dict):
-        raise invalid("Invalid policy document.")
 
 
 def _shown(name: str, document: str, updated: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any
 
-from codeyard.contract import Context, Params
+from codeyard.contract import Context, Params, Sealer
 from codeyard.formats import page_tokens
 from codeyard.platform.cloudwatch_logs import filters, model, store
 from codeyard.platform.cloudwatch_logs.api.base import Base
@@ -34,10 +34,10 @@ class Search(Base):
         if after and not (after.isascii() and after.isdigit() and len(after) == 56):
             raise invalid("The specified nextToken is invalid.")
 
-        def read(tx: Any) -> tuple[list[Found], str]:
-            return self._scan(tx, self._lines(ctx, tx, req, after), test, after, req.get("limit") or 10_000)
+        def read(sealer: Sealer, tx: Any) -> tuple[list[Found], str]:
+            return self._scan(tx, self._lines(ctx, tx, sealer, req, after), test, after, req.get("limit") or 10_000)
 
-        found, onward = self._kit.db.read(read)
+        found, onward = self._read_events(ctx, req, read)
         answer: dict[str, Any] = {"events": [_shown(one) for one in found], "searchedLogStreams": []}
         if onward:
             answer["nextToken"] = page_tokens.encode((onward,), "filter", *asked)
@@ -59,7 +59,7 @@ class Search(Base):
                 size += len(one[2].message.encode()) + EVENT_OVERHEAD
         return found, ""
 
-    def _lines(self, ctx: Context, tx: Any, req: Params, after: str) -> Iterator[Found]:
+    def _lines(self, ctx: Context, tx: Any, sealer: Sealer, req: Params, after: str) -> Iterator[Found]:
         """(event id, stream, line) in order: batches are opened when their first event's time has come."""
         group = self._group(ctx, tx, req)
         streams = {one.id: one.name for one in store.streams_of(tx, group.id) if _is_searched(one.name, req)}
@@ -72,7 +72,7 @@ class Search(Base):
             while waiting and waiting[0][2].timestamp < head.first:
                 yield heapq.heappop(waiting)
             number = _number(head.stream_id)
-            for line in unpack(self._kit.sealer, store.batch(tx, head.stream_id, head.number)):
+            for line in unpack(sealer, store.batch(tx, head.stream_id, head.number)):
                 if start <= line.timestamp <= end:
                     heapq.heappush(waiting, (model.event_id(number, line), streams[head.stream_id], line))
         while waiting:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import micros_of, moment
-from codeyard.platform.kms import finding, material, model, store, wrapping
+from codeyard.platform.kms import events, finding, material, model, store, wrapping
 from codeyard.platform.kms.api.base import Base
 from codeyard.platform.kms.errors import bad_ciphertext, bad_state, invalid, unsupported
 from codeyard.platform.kms.model import COMING, CURRENT, DAY, DELETING, ENABLED, EXTERNAL, WAITING, Key, Material
@@ -140,6 +140,9 @@ class Importing(Base):
             found = store.material(tx, key_id, wanted)
             if found is not None and 0 < found.expires <= now:
                 forget(tx, key_id, wanted)
+                key = store.key(tx, key_id)
+                assert key is not None
+                events.tell(tx, self._kit, key, "DeleteExpiredKeyMaterial", keyMaterialId=wanted)
 
         self._kit.db.write(write)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from codeyard.contract import Context, Params
 from codeyard.formats.moments import moment
-from codeyard.platform.kms import model, store
+from codeyard.platform.kms import events, model, store
 from codeyard.platform.kms.api.base import Base
 from codeyard.platform.kms.errors import bad_state, invalid
 from codeyard.platform.kms.finding import ROTATION
@@ -81,6 +81,7 @@ class Lifecycle(Base):
             key = store.key(tx, key_id)
             if key is not None and key.state == DELETING and key.deletion_at <= now:
                 store.remove_key(tx, key_id)
+                events.tell(tx, self._kit, key, "DeleteKey")
                 tx.cancel_timer(ROTATION, key_id)
 
         self._kit.db.write(write)

@@ -6,7 +6,7 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import moment
-from codeyard.platform.kms import finding, material, model, store
+from codeyard.platform.kms import events, finding, material, model, store
 from codeyard.platform.kms.api.base import Base, page, resume
 from codeyard.platform.kms.errors import bad_state, limit
 from codeyard.platform.kms.finding import ROTATION
@@ -129,6 +129,8 @@ class Rotation(Base):
             store.make_current(tx, key_id, new.id, rotation="AUTOMATIC", at=now)
             at = now + key.rotation_days * DAY
             store.change_key(tx, key_id, rotation_at=at)
+            said = {"rotationType": "AUTOMATIC", "keyOrigin": key.origin, "currentKeyMaterialId": new.id}
+            events.tell(tx, self._kit, key, "RotateKey", **said, previousKeyMaterialId=key.current)
             tx.timer(ROTATION, key_id, at)
 
         self._kit.db.write(write)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from codeyard.formats import resource_policies
+from codeyard.formats.resource_policies import PolicyFault
 from codeyard.platform.s3.errors import s3_error
 
 LIMIT = 20_480
@@ -49,6 +51,10 @@ def check(text: str, bucket: str, partition: str = "aws") -> dict[str, Any]:
     own = f"arn:{partition}:s3:::{bucket}"
     for one in found:
         _check_statement(one, own)
+    try:
+        resource_policies.check(text)
+    except PolicyFault as fault:
+        raise s3_error("MalformedPolicy", str(fault)) from None
     return document
 
 

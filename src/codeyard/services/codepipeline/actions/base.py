@@ -47,11 +47,22 @@ class Run:
     pins: Mapping[str, str] = field(default_factory=dict)
     revision: str = ""
     console: str = ""
+    key: str = ""  # the KMS key of the artifact store
+
+    @property
+    def encryption(self) -> dict[str, str]:
+        """What an artifact is put with."""
+        return encrypted_by(self.key)
 
     @property
     def pipeline_arn(self) -> str:
         """The pipeline's ARN."""
         return f"arn:aws:codepipeline:{self.region}:{self.account}:{self.pipeline}"
+
+
+def encrypted_by(key: str) -> dict[str, str]:
+    """PutObject's and CopyObject's members for a KMS key; none where none is named."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,8 @@ def build_request(run: Run) -> dict[str, Any]:
         ],
         **_outputs(run),
     }
+    if run.key:
+        request["encryptionKeyOverride"] = run.key
     if environment := _environment(run.configuration.get("EnvironmentVariables", "")):
         request["environmentVariablesOverride"] = environment
     return request

@@ -28,6 +28,7 @@ class CodeCommitSource:
                 "commitId": commit_id,
                 "bucket": target.bucket,
                 "key": target.key,
+                "encryption": run.encryption,
             },
         )
         return self._done(run, repository, branch, commit["commit"])

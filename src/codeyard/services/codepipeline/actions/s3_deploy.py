@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from codeyard.contract import BlobRange
 from codeyard.formats.zips import BROKEN, Limits, opened
-from codeyard.services.codepipeline.actions.base import CONFIGURATION, Done, Failed, Outcome, Run
+from codeyard.services.codepipeline.actions.base import CONFIGURATION, Done, Failed, Outcome, Run, encrypted_by
 from codeyard.storage import Blobs
 
 _CHUNK = 256 * 1024
@@ -74,7 +74,8 @@ class S3Deploy:
 
 def _headers(run: Run) -> dict[str, str]:
     named = (("CannedACL", "ACL"), ("CacheControl", "CacheControl"))
-    return {member: run.configuration[key] for key, member in named if run.configuration.get(key)}
+    given = {member: run.configuration[key] for key, member in named if run.configuration.get(key)}
+    return given | encrypted_by(run.configuration.get("KMSEncryptionKeyARN", ""))
 
 
 def _filled(key: str, run: Run) -> str:

@@ -28,6 +28,7 @@ class S3Source:
                 "Bucket": target.bucket,
                 "Key": target.key,
                 "CopySource": f"{bucket}/{quote(key)}?versionId={quote(version, safe='')}",
+                **run.encryption,
             },
         )
         return self._done(run, bucket, key, version, head)

@@ -47,4 +47,4 @@ class CustomTypes(Base):
 
 def place_of(ctx: Context, kind: Params) -> Place:
     """Where the caller's type of that category, provider and version is kept."""
-    return (ctx.account, ctx.region, kind["category"], kind["provider"], kind["version"])
+    return Place(ctx.account, ctx.region, kind["category"], kind["provider"], kind["version"])

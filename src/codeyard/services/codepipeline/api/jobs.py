@@ -74,6 +74,7 @@ class Jobs(Base):
         told, now = failure(error), self._kit.clock.now()
 
         def write(tx: Tx) -> None:
+            jobs.close(tx, job.run)
             Writer(tx, loaded.pipeline, self._kit.ids, now).fail_action(job.run, told.code, told.message)
             self._engine.advance(tx, loaded.pipeline.uid, now)
 
@@ -98,8 +99,7 @@ class Jobs(Base):
 
         def read(tx: Tx) -> tuple[Row, Row | None, Loaded | None]:
             job = _own(tx, ctx, req["jobId"])
-            place = (job.account, job.region, job.category, job.provider, job.version)
-            return job, custom.get(tx, place), load(tx, job.run, ended=True)
+            return job, custom.get(tx, Place.of(job)), load(tx, job.run, ended=True)
 
         job, row, loaded = self._kit.db.read(read)
         if row is None or loaded is None:
@@ -127,8 +127,7 @@ class Jobs(Base):
         if revision := req.get("currentRevision"):
             known["revision"] = _revision(tx, loaded, job, revision, ctx.now)
         if token := req.get("continuationToken"):
-            place = (job.account, job.region, job.category, job.provider, job.version)
-            workers.put(tx, self._kit, loaded.pipeline, place, job.run, query=job.query, continuation=token)
+            workers.put(tx, self._kit, loaded.pipeline, Place.of(job), job.run, query=job.query, continuation=token)
             writer.note_action(job.run, **known)
             return {}
         known["variables"] = dumps(dict(req.get("outputVariables") or {}))
@@ -167,16 +166,11 @@ def _own(tx: Tx, ctx: Context, job_id: str) -> Row:
     return job
 
 
-def _settings(tx: Tx, job: Row) -> dict[str, str]:
-    row = custom.get(tx, (job.account, job.region, job.category, job.provider, job.version))
-    return dict(loads(row.shape).get("settings", {})) if row is not None else {}
-
-
 def _execution(tx: Tx, loaded: Loaded, job: Row, told: Params) -> dict[str, Any]:
     """What a worker tells of the work in its own system, as an action's run keeps it."""
     known: dict[str, Any] = {}
     if execution := told.get("externalExecutionId"):
-        template = _settings(tx, job).get("executionUrlTemplate", "")
+        template = custom.settings(tx, Place.of(job)).get("executionUrlTemplate", "")
         known["external_id"] = execution
         known["external_url"] = model.link(template, loaded.configuration, execution=execution)
     if told.get("summary"):
@@ -187,7 +181,7 @@ def _execution(tx: Tx, loaded: Loaded, job: Row, told: Params) -> dict[str, Any]
 
 
 def _revision(tx: Tx, loaded: Loaded, job: Row, told: Params, now: int) -> str:
-    template = _settings(tx, job).get("revisionUrlTemplate", "")
+    template = custom.settings(tx, Place.of(job)).get("revisionUrlTemplate", "")
     url = model.link(template, loaded.configuration, revision=told["revision"])
     created = micros_of(told["created"]) if told.get("created") else now
     return dumps({"id": told["revision"], "summary": told.get("revisionSummary") or "", "url": url, "created": created})

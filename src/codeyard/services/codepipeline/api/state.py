@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from codeyard.contract import Context, Params
@@ -14,7 +15,7 @@ from codeyard.services.codepipeline.model.definition import ActionSpec, StageSpe
 from codeyard.services.codepipeline.model.state import Board, Execution
 from codeyard.services.codepipeline.runner import console_url
 from codeyard.services.codepipeline.store import actions, custom, executions, pipelines
-from codeyard.storage import Row, Tx, loads
+from codeyard.storage import Row, Tx
 
 
 class State(Base):
@@ -63,12 +64,10 @@ class State(Base):
         return state
 
 
-def _settings(tx: Tx, pipeline: Row, spec: ActionSpec) -> dict[str, str]:
+def _settings(tx: Tx, pipeline: Row, spec: ActionSpec) -> Mapping[str, str]:
     """The links of a custom action's type."""
-    if spec.owner == "AWS":
-        return {}
-    row = custom.get(tx, (pipeline.account, pipeline.region, spec.category, spec.provider, spec.version))
-    return dict(loads(row.shape).get("settings", {})) if row is not None else {}
+    place = custom.Place(pipeline.account, pipeline.region, spec.category, spec.provider, spec.version)
+    return custom.settings(tx, place) if spec.owner != "AWS" else {}
 
 
 def _inbound(waiting: list[Execution]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _type(tx: Tx, account: str, region: str, name: str) -> _Tagged | None:
     parts = name.removeprefix(_TYPE).split("/")
     if len(parts) != 3:
         return None
-    place = (account, region, parts[0], parts[1], parts[2])
+    place = custom.Place(account, region, *parts)
     row = custom.get(tx, place)
     if row is None or row.deleted:
         return None

@@ -130,6 +130,7 @@ _S3_DEPLOY = ActionType(
         Property("ObjectKey", "The key to deploy to, or the folder when it is unpacked"),
         Property("CannedACL", "The canned ACL of the deployed objects"),
         Property("CacheControl", "The Cache-Control header of the deployed objects"),
+        Property("KMSEncryptionKeyARN", "The KMS key that the deployed objects are encrypted under"),
     ),
     90 * MINUTE,
 )

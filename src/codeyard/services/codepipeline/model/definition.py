@@ -61,12 +61,17 @@ class Definition:
     mode: str
     pipeline_type: str
     buckets: Mapping[str, str]
+    keys: Mapping[str, str]
     stages: tuple[StageSpec, ...]
     variables: Mapping[str, str | None]
 
     def bucket(self, region: str) -> str:
         """The artifact bucket for a region; the key "" is the one store of a single-region pipeline."""
         return self.buckets.get(region) or self.buckets[""]
+
+    def key(self, region: str) -> str:
+        """The KMS key of that bucket's artifacts; empty where none is named."""
+        return self.keys[region if region in self.buckets else ""]
 
     def stage(self, name: str) -> StageSpec | None:
         """The stage of that name, or None."""
@@ -102,6 +107,7 @@ def parse(declaration: Mapping[str, Any]) -> Definition:
         mode=declaration["executionMode"],
         pipeline_type=declaration["pipelineType"],
         buckets={region: store["location"] for region, store in stores.items()},
+        keys={region: (store.get("encryptionKey") or {}).get("id", "") for region, store in stores.items()},
         stages=tuple(_stage(s) for s in declaration["stages"]),
         variables={v["name"]: v.get("defaultValue") for v in declaration.get("variables", ())},
     )

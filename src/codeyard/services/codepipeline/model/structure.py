@@ -56,9 +56,6 @@ def _check_stores(pipeline: Declaration, region: str) -> None:
             raise _structure(f"The pipeline must have an artifact store in its own region {region}")
         if len(many) > 1:
             raise _structure("Artifact stores in other regions (cross-region actions) are not built in Codeyard yet")
-    for store in [one] if one else many.values() if many else ():
-        if store.get("encryptionKey"):
-            raise _structure("artifactStore.encryptionKey: customer keys (KMS) are not built in Codeyard yet")
 
 
 def _check_mode(pipeline: Declaration) -> None:
@@ -179,7 +176,6 @@ _UNBUILT_KEYS = {
     ("CodeCommit", "OutputArtifactFormat"): frozenset({"CODE_ZIP"}),
     ("CodeBuild", "BatchEnabled"): frozenset({"false"}),
     ("CodeBuild", "CombineArtifacts"): frozenset({"false"}),
-    ("S3", "KMSEncryptionKeyARN"): frozenset[str](),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,7 +12,21 @@ from codeyard.services.codepipeline.store.tables import action_types
 from codeyard.storage import Row, Tx, dumps, loads
 
 c = action_types.c
-Place = tuple[str, str, str, str, str]  # account, region, category, provider, version
+
+
+class Place(NamedTuple):
+    """Where a type is kept, and what its jobs are found by."""
+
+    account: str
+    region: str
+    category: str
+    provider: str
+    version: str
+
+    @classmethod
+    def of(cls, row: Row) -> Place:
+        """The place of a type's row, or of a job's."""
+        return cls(*(getattr(row, name) for name in cls._fields))
 
 
 def get(tx: Tx, place: Place) -> Row | None:
@@ -28,8 +42,7 @@ def living(tx: Tx, account: str, region: str) -> list[Row]:
 
 def insert(tx: Tx, place: Place, shape: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Keep a new type."""
-    names = ("account", "region", "category", "provider", "version")
-    tx.insert(action_types, **dict(zip(names, place, strict=True)), shape=dumps(shape), tags=dumps(tags), deleted=0)
+    tx.insert(action_types, **place._asdict(), shape=dumps(shape), tags=dumps(tags), deleted=0)
 
 
 def update(tx: Tx, place: Place, **values: Any) -> None:
@@ -47,12 +60,11 @@ def kinds(tx: Tx, account: str, region: str) -> catalog.Kinds:
     return find
 
 
+def settings(tx: Tx, place: Place) -> Mapping[str, str]:
+    """The links of a type, a deleted one's too."""
+    row = get(tx, place)
+    return loads(row.shape).get("settings", {}) if row is not None else {}
+
+
 def _at(place: Place) -> list[sa.ColumnElement[bool]]:
-    account, region, category, provider, version = place
-    return [
-        c.account == account,
-        c.region == region,
-        c.category == category,
-        c.provider == provider,
-        c.version == version,
-    ]
+    return [c[name] == value for name, value in place._asdict().items()]

@@ -36,9 +36,8 @@ def of_run(tx: Tx, run: str) -> list[Row]:
 
 def waiting(tx: Tx, place: Place, query: str, now: int, limit: int) -> list[Row]:
     """The oldest jobs of a type that may be offered; with `query`, those whose property has that value."""
-    account, region, category, provider, version = place
-    where = [c.account == account, c.region == region, c.provider == provider, c.category == category]
-    where += [c.version == version, c.status.in_(OPEN[:2]), c.offered_until <= now]
+    where = [c[name] == value for name, value in place._asdict().items()]
+    where += [c.status.in_(OPEN[:2]), c.offered_until <= now]
     if query:
         where.append(c.query == query)
     return tx.all(sa.select(jobs).where(*where).order_by(c.created).limit(limit))
