@@ -1,7 +1,8 @@
 """git: fetch of a whole pack (server side), whole clone, push; beside `git daemon` and nginx with git http-backend.
 
 The fetch is streamed by a raw protocol v2 client that discards it, so the figure is the server's; the CPU-seconds are
-those of the server's process and every process below it. To reach: fetch ≥ 0.9 × git daemon.
+those of the server's process and every process below it, and gocryptfs, which opens a repository under a KMS key, is
+none of them. To reach: fetch ≥ 0.9 × git daemon.
 BENCH_GIT_MB (100) is the size of the repository that is made for the run.
 """
 
@@ -33,7 +34,7 @@ from bench.wire import exchange, fetch_command, packet
 MEGABYTES = int(os.environ.get("BENCH_GIT_MB", "100"))
 FETCHES, CLONES, PUSHES = 5, 2, 7
 BLOB = 32 * 1024
-NAME = "bench"
+NAME, SEALED = "bench", "bench-under-a-key"
 
 
 @dataclass
@@ -46,6 +47,12 @@ class Door:
     cpu: Cpu
     environment: dict[str, str] = field(default_factory=dict)
     pushes: bool = True
+    empty: bool = False  # before the whole push
+
+    @property
+    def slug(self) -> str:
+        """The title as the beginning of a folder's name."""
+        return "".join(letter if letter.isalnum() else "-" for letter in self.title)
 
 
 @dataclass
@@ -126,9 +133,9 @@ def over_git(url: str) -> Callable[[str], tuple[float, int]]:
 
 @contextlib.contextmanager
 def doors(root: Path) -> Iterator[list[Door]]:
-    """The three servers, up at the same time; ours has an empty repository yet."""
+    """The three servers, up at the same time; ours has two empty repositories yet, one of them under a KMS key."""
     with codeyard("--no-runner") as ours, git_daemon(root) as daemon, nginx.git(root) as web:
-        found = [_ours(ours)]
+        found = _ours(ours)
         port = urlsplit(daemon).port or 0
         daemon_url = f"{daemon}/{NAME}.git"
         found.append(Door("git daemon", daemon_url, over_git(daemon_url), Cpu.listening(port), pushes=False))
@@ -138,16 +145,19 @@ def doors(root: Path) -> Iterator[list[Door]]:
         yield found
 
 
-def _ours(ours: dict[str, Any]) -> Door:
+def _ours(ours: dict[str, Any]) -> list[Door]:
     def client(service: str) -> Any:
         keys = {"aws_access_key_id": ours["access_key_id"], "aws_secret_access_key": ours["secret_access_key"]}
         return boto3.client(service, endpoint_url=ours["endpoint"], region_name=ours["region"], **keys)
 
     client("codecommit").create_repository(repositoryName=NAME)
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    client("codecommit").create_repository(repositoryName=SEALED, kmsKeyId=key)
     iam = client("iam")
     iam.create_user(UserName="developer")
-    arn = f"arn:aws:codecommit:{ours['region']}:{ours['account']}:{NAME}"
-    allowed = {"Effect": "Allow", "Action": ["codecommit:GitPull", "codecommit:GitPush"], "Resource": arn}
+    arn = f"arn:aws:codecommit:{ours['region']}:{ours['account']}:{NAME}*"
+    does = ["codecommit:GitPull", "codecommit:GitPush", "kms:Decrypt"]
+    allowed = {"Effect": "Allow", "Action": does, "Resource": [arn, key]}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_user_policy(UserName="developer", PolicyName="git", PolicyDocument=policy)
     made = iam.create_service_specific_credential(UserName="developer", ServiceName="codecommit.amazonaws.com")
@@ -159,8 +169,12 @@ def _ours(ours: dict[str, Any]) -> Door:
         "GIT_CONFIG_KEY_0": "http.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: {authorization}",
     }
-    url = f"{ours['endpoint']}/v1/repos/{NAME}"
-    return Door("codeyard", url, over_http(url, authorization), Cpu(ours["pid"]), header)
+    urls = {
+        "codeyard": f"{ours['endpoint']}/v1/repos/{NAME}",
+        "under a KMS key": f"{ours['endpoint']}/v1/repos/{SEALED}",
+    }
+    cpu = Cpu(ours["pid"])
+    return [Door(title, url, over_http(url, authorization), cpu, header, empty=True) for title, url in urls.items()]
 
 
 def fetches(found: list[Door], commit: str, size: int) -> dict[str, Figures]:
@@ -183,7 +197,7 @@ def clones_and_pushes(door: Door, figures: Figures, work: Path) -> None:
     """Whole clones and small pushes at one door."""
     times = []
     for number in range(CLONES):
-        target = work / f"{door.title.split()[0]}-{number}"
+        target = work / f"{door.slug}-{number}"
         times.append(timed(["git", "clone", "-q", "--bare", door.url, str(target)], door.environment))
     figures.clone = min(times)
     if door.pushes:
@@ -192,7 +206,7 @@ def clones_and_pushes(door: Door, figures: Figures, work: Path) -> None:
 
 def _small_pushes(door: Door, work: Path) -> float:
     """Seconds of a push of one small commit, at the median; each to a branch of its own."""
-    clone, times = work / f"{door.title.split()[0]}-0", []
+    clone, times = work / f"{door.slug}-0", []
     author = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     for number in range(PUSHES):
         tree = run(["git", "-C", str(clone), "rev-parse", "main^{tree}"]).strip()
@@ -234,7 +248,7 @@ def main() -> None:
 
 def _whole_push(door: Door, origin: Path) -> float:
     """Seconds of the push of everything into an empty repository."""
-    url = door.url if door.title == "codeyard" else door.url.replace(f"{NAME}.git", "empty.git")
+    url = door.url if door.empty else door.url.replace(f"{NAME}.git", "empty.git")
     return timed(["git", "-C", str(origin), "push", "-q", url, "main"], door.environment)
 
 

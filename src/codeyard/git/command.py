@@ -21,10 +21,14 @@ from typing import IO
 _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "archive": frozenset({"--format=zip", "-1"}),
+        "blame": frozenset({"--porcelain", "--no-textconv"}),
         "cat-file": frozenset({"--batch-command", "--batch-check"}),
         "commit-graph write": frozenset({"--reachable", "--changed-paths", "--split"}),
         "diff": frozenset(
-            {"-U0", "--no-color", "--histogram", "--no-indent-heuristic", "--no-ext-diff", "--no-textconv", "--text"}
+            {
+                *("-U0", "--no-color", "--histogram", "--no-indent-heuristic", "--no-ext-diff", "--no-textconv"),
+                *("--text", "--unified=", "-w"),
+            }
         ),
         "diff-tree": frozenset({"-r", "-z", "--raw", "--no-renames", "--stdin", "--no-commit-id", "--abbrev=40"}),
         "for-each-ref": frozenset({"--format=", "--count=", "--sort="}),
@@ -56,7 +60,7 @@ _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 # Not every hand-written option parser of git knows --end-of-options; these take a dash-free operand as it is.
-_PLAIN_OPERANDS = frozenset({"receive-pack", "upload-archive", "upload-pack", "symbolic-ref"})
+_PLAIN_OPERANDS = frozenset({"blame", "receive-pack", "upload-archive", "upload-pack", "symbolic-ref"})
 # Without it, malloc gives zlib's memory back to the kernel after each file and gets it again: twice the time.
 _TUNING: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"archive": {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}}

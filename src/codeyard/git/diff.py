@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from codeyard.git.command import Git, GitCommand
+from codeyard.git.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,8 @@ class TreeDiffs:
     """
 
     def __init__(self, git: Git, *, bound: int = 200_000) -> None:
-        self._git, self._bound = git, bound
-        self._kept: OrderedDict[tuple[str, str], list[bytes]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._git = git
+        self._kept: Kept[tuple[str, str], list[bytes]] = Kept(bound)
 
     def page(self, repository: Path, before: str, after: str, start: int, count: int) -> tuple[list[Change], int]:
         """`count` changes from the `start`th on, and how many there are in all."""
@@ -53,20 +51,12 @@ class TreeDiffs:
         return list(parse_raw(fields[2 * start : 2 * (start + count)])), len(fields) // 2
 
     def _fields(self, repository: Path, before: str, after: str) -> list[bytes]:
-        with self._lock:
-            found = self._kept.get((before, after))
-            if found is not None:
-                self._kept.move_to_end((before, after))
-        if found is None:
-            found = _raw_diff(self._git, repository, before, after)
-            self._keep((before, after), found)
+        known = self._kept.get((before, after))
+        if known is not None:
+            return known.value
+        found = _raw_diff(self._git, repository, before, after)
+        self._kept.put((before, after), found, len(found) // 2)
         return found
-
-    def _keep(self, key: tuple[str, str], fields: list[bytes]) -> None:
-        with self._lock:
-            self._kept[key] = fields
-            while sum(len(one) // 2 for one in self._kept.values()) > self._bound:
-                self._kept.popitem(last=False)
 
 
 def parse_raw(fields: Sequence[bytes]) -> Iterator[Change]:
@@ -80,6 +70,24 @@ def merge_base(git: Git, repository: Path, left: str, right: str) -> str | None:
     """The best common ancestor of two commits; None when they share no history."""
     result = git.run(GitCommand("merge-base", operands=[left, right], repository=repository), ok=(0, 1))
     return result.stdout.decode().strip() or None
+
+
+class MergeBases:
+    """Merge bases, kept: those of two commits never change. The latest asked for, within a bound."""
+
+    def __init__(self, git: Git, *, bound: int = 4096) -> None:
+        self._git = git
+        self._kept: Kept[tuple[str, str, str], str | None] = Kept(bound)
+
+    def of(self, repository: Path, left: str, right: str) -> str | None:
+        """As `merge_base` says."""
+        key = (str(repository), left, right)
+        known = self._kept.get(key)
+        if known is not None:
+            return known.value
+        found = merge_base(self._git, repository, left, right)
+        self._kept.put(key, found)
+        return found
 
 
 def is_ancestor(git: Git, repository: Path, ancestor: str, commit: str) -> bool:
@@ -99,3 +107,10 @@ def history(git: Git, repository: Path, start: str, path: str, *, count: int) ->
     )
     lines = git.run(command).stdout.decode().splitlines()
     return [(line.split()[0], line.split()[1:]) for line in lines]
+
+
+def beyond(git: Git, repository: Path, source: str, destination: str, *, skip: int, count: int) -> list[str]:
+    """The commits in the source's history and not in the destination's, the newest first."""
+    flags = ["--topo-order", f"--max-count={count}", f"--skip={skip}"]
+    command = GitCommand("rev-list", flags, operands=[source, f"^{destination}"], repository=repository)
+    return git.run(command).stdout.decode().split()

@@ -119,6 +119,11 @@ class PushParser:
         return bytes(self._buffer)
 
     @property
+    def head(self) -> bytes:
+        """The bytes of the head, once that is complete."""
+        return bytes(self._buffer[: self._at + 4])
+
+    @property
     def beyond(self) -> bytes:
         """What was fed behind the head, once that is complete."""
         return bytes(self._buffer[self._at + 4 :])

@@ -72,7 +72,7 @@ def create(git: Git, path: Path, default_ref: str, max_input: int = MAX_INPUT) -
     for name, text in texts.items():
         _write(path / name, text)
     for folder in ("info", "refs", "objects", "", "..", "../.."):
-        _fsync(path / folder)
+        fsync(path / folder)
 
 
 def _quoted(path: Path) -> str:
@@ -97,7 +97,8 @@ def _write(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Make a folder's entries durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

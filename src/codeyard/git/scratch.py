@@ -32,9 +32,13 @@ class Scratch:
 
 
 @contextmanager
-def scratch(git: Git) -> Iterator[Scratch]:
-    """A scratch folder for as long as the block runs."""
-    with tempfile.TemporaryDirectory(dir=git.scratches, ignore_cleanup_errors=True) as folder:
+def scratch(git: Git, repository: Path) -> Iterator[Scratch]:
+    """A scratch folder for as long as the block runs; that of an encrypted repository is encrypted with it."""
+    place = git.scratches
+    if repository.is_symlink():
+        place = repository / "scratch"
+        place.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as folder:
         yield Scratch(Path(folder))
 
 

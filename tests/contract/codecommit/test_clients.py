@@ -69,13 +69,6 @@ def test_refusals_carry_the_models_own_names(client: Any) -> None:
     assert code(client.put_file, **large) == "FileContentSizeLimitExceededException"
 
 
-def test_what_is_not_built_says_so(client: Any) -> None:
-    with pytest.raises(ClientError) as error:
-        client.update_repository_encryption_key(repositoryName="demo", kmsKeyId="alias/x")
-    assert error.value.response["Error"]["Code"] == "NotImplemented"
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-
-
 def test_a_user_without_permission_learns_nothing(yard: TestYard, client: Any) -> None:
     stranger = yard.client("codecommit", keys=yard.user("stranger"))
     for name in ("demo", "none", "a b"):

@@ -18,7 +18,8 @@ MODEL = botocore.session.get_session().get_service_model("codecommit")
 GONE = "1" * 40
 DELETE = "deleteFiles"
 RACE = "test_a_merge_that_loses_the_race_leaves_the_branch_to_the_winner"
-KEYS = "test_a_key_that_cannot_be_used_is_refused_by_name_and_one_that_can_is_not_pretended_to_be"
+KEYS = "test_a_key_that_cannot_be_used_is_refused_by_name"
+MINDED = "test_every_operation_on_content_minds_the_key_and_the_others_are_listed"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 ZONE = "arn:aws:codecommit:us-east-1:123456789012:"
 DROP = object()
@@ -40,6 +41,7 @@ VALID: Mapping[str, dict[str, Any]] = {
     "ListRepositories": {},
     "UpdateRepositoryName": {"oldName": "demo", "newName": "other"},
     "UpdateRepositoryDescription": {"repositoryName": "demo", "repositoryDescription": "x"},
+    "UpdateRepositoryEncryptionKey": {"repositoryName": "demo", "kmsKeyId": "alias/some"},
     "TagResource": {"resourceArn": f"{ZONE}demo", "tags": {"a": "b"}},
     "UntagResource": {"resourceArn": f"{ZONE}demo", "tagKeys": ["a"]},
     "ListTagsForResource": {"resourceArn": f"{ZONE}demo"},
@@ -53,6 +55,7 @@ VALID: Mapping[str, dict[str, Any]] = {
     "GetFile": {"repositoryName": "demo", "filePath": "a"},
     "GetFolder": {"repositoryName": "demo", "folderPath": "/"},
     "GetBlob": {"repositoryName": "demo", "blobId": GONE},
+    "GetBlobDifferences": {"repositoryName": "demo", "afterBlobId": "$blob"},
     "GetCommit": {"repositoryName": "demo", "commitId": "$main"},
     "BatchGetCommits": {"repositoryName": "demo", "commitIds": ["$main"]},
     "GetDifferences": {"repositoryName": "demo", "afterCommitSpecifier": "main"},
@@ -102,7 +105,7 @@ PROVOKED: Mapping[str, dict[str, Any]] = {
     "MaximumRepositoryNamesExceeded": {"repositoryNames": [f"r{n}" for n in range(101)]},
     "InvalidSortBy": {"+sortBy": "size"},
     "InvalidOrder": {"+order": "up"},
-    "InvalidContinuationToken": {"+nextToken": "%%"},
+    "InvalidContinuationToken": {"+nextToken": "%%", "+NextToken": "%%"},
     "ResourceArnRequired": {"resourceArn": DROP},
     "InvalidResourceArn": {"resourceArn": "demo"},
     "TagsMapRequired": {"tags": DROP},
@@ -129,10 +132,11 @@ PROVOKED: Mapping[str, dict[str, Any]] = {
     "InvalidPath": {"filePath": "a/../b", "folderPath": "a/../b"},
     "FileDoesNotExist": {"filePath": "gone"},
     "FolderDoesNotExist": {"folderPath": "gone"},
-    "FileTooLarge": {"filePath": "a", "blobId": "$blob"},
-    "BlobIdRequired": {"blobId": DROP},
-    "InvalidBlobId": {"blobId": "x"},
-    "BlobIdDoesNotExist": {"blobId": GONE},
+    "FileTooLarge": {"filePath": "a", "blobId": "$blob", "afterBlobId": "$blob"},
+    "Validation": {"+contextLines": 21},
+    "BlobIdRequired": {"blobId": DROP, "afterBlobId": DROP},
+    "InvalidBlobId": {"blobId": "x", "afterBlobId": "x"},
+    "BlobIdDoesNotExist": {"blobId": GONE, "afterBlobId": GONE},
     "ParentCommitIdRequired": {"parentCommitId": DROP},
     "InvalidParentCommitId": {"parentCommitId": "x"},
     "ParentCommitDoesNotExist": {"parentCommitId": GONE},
@@ -145,7 +149,7 @@ PROVOKED: Mapping[str, dict[str, Any]] = {
     "DirectoryNameConflictsWithFileName": {"filePath": "a/b"},
     "FilePathConflictsWithSubmodulePath": {"branchName": "sub", "parentCommitId": "$sub", "filePath": "m/x"},
     "InvalidFileMode": {"+fileMode": "0777"},
-    "InvalidMaxResults": {"+maxResults": 0},
+    "InvalidMaxResults": {"+maxResults": 0, "+MaxResults": -1},
     "PathDoesNotExist": {"+afterPath": "gone"},
     "MergeOptionRequired": {"mergeOption": DROP},
     "InvalidMergeOption": {"mergeOption": "OTHER"},
@@ -179,7 +183,7 @@ PROVOKED: Mapping[str, dict[str, Any]] = {
         }.items()
     },
     "RepositoryLimitExceeded": {},
-    "EncryptionKeyNotFound": {"+kmsKeyId": "alias/gone"},
+    "EncryptionKeyRequired": {"kmsKeyId": DROP},
     "EncryptionKeyInvalidId": {"+kmsKeyId": "!"},
     **AUTHOR,
 }  # fmt: skip
@@ -250,7 +254,9 @@ BY_OPERATION: Mapping[str, Mapping[str, dict[str, Any]]] = {
 # Provoked by what a request alone cannot say: by races, and keys; each has its test elsewhere.
 ELSEWHERE = {
     "ConcurrentReferenceUpdate": RACE,
-    **{f"EncryptionKey{what}": KEYS for what in ("AccessDenied", "Disabled", "Unavailable", "InvalidUsage")},
+    **{f"EncryptionKey{what}": KEYS for what in ("AccessDenied", "NotFound", "Unavailable", "InvalidUsage")},
+    "EncryptionKeyDisabled": MINDED,
+    "EncryptionIntegrityChecksFailed": "test_files_that_are_not_the_keys_are_refused_as_such",
 }
 
 CASES = [
@@ -264,9 +270,9 @@ CASES = [
 class World:
     """The repository that the requests speak of."""
 
-    def __init__(self, yard: TestYard) -> None:
+    def __init__(self, yard: TestYard, key: str = "") -> None:
         self.yard, self.caller = yard, yard.caller()
-        self.call("CreateRepository", repositoryName="demo")
+        self.call("CreateRepository", repositoryName="demo", **({"kmsKeyId": key} if key else {}))
         base = {"a": "1", "d/x": "x", "d/.gitkeep": "", "same": "s"}
         self.commits = {"base": self.write("main", None, base)}
         for branch in ("feature", "old", "sub"):
@@ -312,7 +318,7 @@ def request(world: World, operation: str, code: str) -> dict[str, Any]:
     """The request that provokes the exception."""
     members = MODEL.operation_model(operation).input_shape.members
     special = BY_OPERATION.get(operation, {}).get(code)
-    change = special if special is not None else PROVOKED[code]
+    change = special if special is not None else PROVOKED.get(code, {})
     changes = {name.lstrip("+"): value for name, value in change.items()}
     changes = {name: value for name, value in changes.items() if name in members}
     optional = {name.lstrip("+") for name in change if name.startswith("+")}

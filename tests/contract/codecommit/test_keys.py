@@ -1,4 +1,4 @@
-"""A KMS key named for a repository: what is wrong with it is said, and what is not built is not pretended."""
+"""A KMS key named for a repository: what is wrong with it is said."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ def refused(call: Any, **req: Any) -> str:
     return str(error.value.response["Error"]["Code"])
 
 
-def test_a_key_that_cannot_be_used_is_refused_by_name_and_one_that_can_is_not_pretended_to_be(
-    module_yard: TestYard,
-) -> None:
+def test_a_key_that_cannot_be_used_is_refused_by_name(module_yard: TestYard) -> None:
     kms, client = module_yard.client("kms"), module_yard.client("codecommit")
 
     def created(key: str, by: Any = client) -> str:
         return refused(by.create_repository, repositoryName="keyed", kmsKeyId=key)
 
     arn = kms.create_key()["KeyMetadata"]["Arn"]
-    assert created(arn) == "NotImplemented"
     missing = arn[:-12] + "0" * 12
     assert created(missing) == "EncryptionKeyNotFoundException"
     assert created("not a key!") == "EncryptionKeyInvalidIdException"
@@ -40,5 +37,11 @@ def test_a_key_that_cannot_be_used_is_refused_by_name_and_one_that_can_is_not_pr
     assert created(arn) == "EncryptionKeyDisabledException"
     assert refused(client.get_repository, repositoryName="keyed") == "RepositoryDoesNotExistException"
     client.create_repository(repositoryName="plain")
-    asked = {"repositoryName": "plain", "kmsKeyId": arn}
-    assert refused(client.update_repository_encryption_key, **asked) == "NotImplemented"
+    for key, said in (
+        (arn, "KeyDisabled"),
+        (missing, "KeyNotFound"),
+        (sign, "KeyInvalidUsage"),
+        (unborn, "KeyUnavailable"),
+    ):
+        asked = {"repositoryName": "plain", "kmsKeyId": key}
+        assert refused(client.update_repository_encryption_key, **asked) == f"Encryption{said}Exception"

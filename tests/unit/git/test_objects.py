@@ -194,9 +194,16 @@ def test_histories_are_compared(bare: Bare) -> None:
     alone = record(bare, edit(bare, EMPTY_TREE, {"x": b"1"}))
     assert diff.merge_base(bare.git, bare.path, left, right) == base
     assert diff.merge_base(bare.git, bare.path, left, alone) is None
+    bases = diff.MergeBases(bare.git, bound=1)
+    for _ in range(2):  # the one is forgotten for the other
+        assert bases.of(bare.path, left, right) == base
+        assert bases.of(bare.path, left, right) == base
+        assert bases.of(bare.path, left, alone) is None
+    assert diff.beyond(bare.git, bare.path, right, left, skip=0, count=9) == [right]
+    assert diff.beyond(bare.git, bare.path, right, alone, skip=1, count=9) == [base]
     assert diff.is_ancestor(bare.git, bare.path, base, left)
     assert not diff.is_ancestor(bare.git, bare.path, left, right)
-    with scratch(bare.git) as into:
+    with scratch(bare.git, bare.path) as into:
         merged, conflicts = merging.merge_lines(bare.git, bare.path, left, right, into)
         assert (set(into.objects()) <= {merged}, conflicts) == (True, [])
         _, conflicts = merging.merge_lines(bare.git, bare.path, left, rival, into)

@@ -97,6 +97,13 @@ def origin_of(scope: ASGIScope, head: Head) -> Origin:
     )
 
 
+def status_of(error: AwsError) -> int:
+    """The status that git's clients know a refusal by."""
+    if error.code == "RepositoryDoesNotExistException":
+        return 404
+    return 429 if error.code == "ThrottlingException" else error.status or 400
+
+
 def _without_port(host: str) -> str:
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host

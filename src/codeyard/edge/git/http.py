@@ -1,40 +1,37 @@
 """The git door: `git clone` and `git push` over HTTP, each request one GitPull or GitPush through the gateway.
 
-ENDPOINT/v1/repos/NAME/{info/refs, git-upload-pack, git-receive-pack}; info/lfs is git_lfs.py's.
+ENDPOINT/v1/repos/NAME/{info/refs, git-upload-pack, git-receive-pack}; info/lfs is lfs.py's.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from codeyard.contract import AwsError, Origin, Principal
 from codeyard.edge.asgi import ASGIScope, Receive, Send, chunks, head_of, reply
-from codeyard.edge.git.auth import Doorkeeper, Refused, origin_of, region_of
+from codeyard.edge.git.auth import Doorkeeper, Refused, origin_of, region_of, status_of
 from codeyard.edge.git.lfs import GitLfs, LfsKit, is_lfs
-from codeyard.edge.git.pump import Answer, Gate, Pump, Spool, patient
-from codeyard.edge.git.push import answer_push, drain, headers, read_head, refusal, reply_report
+from codeyard.edge.git.pump import Answer, Gate, Pump, patient
+from codeyard.edge.git.push import MAX_PUSH, Pushes, headers, read_head
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
 from codeyard.gateway.ports import Identity
 from codeyard.git.command import is_protocol
 from codeyard.git.inflate import BadBody, plain_body
 from codeyard.git.pktline import ProtocolError, PushParser
-from codeyard.git.transfer import PushRequest
 from codeyard.wire.http import Head
 
 log = logging.getLogger(__name__)
 
 _PATH = re.compile(r"(/v1/repos/([\w.-]{1,100}))/(info/refs|git-upload-pack|git-receive-pack)\Z", re.ASCII)
 MAX_FETCH_REQUEST = 64 * 1024 * 1024
-MAX_PUSH = 4 * 1024**3
 
 
 class DoorKit(LfsKit, Protocol):
@@ -77,7 +74,7 @@ class GitHttp:
         self._pool = Pool("git", 16)
         self._door = Doorkeeper(identity, kit.clock, self._pool)
         self._lfs = GitLfs(gateway, self._door, self._pool, region, kit)
-        self._pulls, self._arrivals, self._pushes = Gate(48, 24), Gate(64, 16), Gate(8, 4)
+        self._pulls, self._pushes = Gate(48, 24), Pushes(gateway, self._pool, kit.data_dir / "git" / "incoming")
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request; refusals as plain text, which git shows."""
@@ -92,7 +89,7 @@ class GitHttp:
         except (BadBody, ProtocolError) as error:
             await answer.refuse(400, str(error))
         except AwsError as error:
-            await answer.refuse(_status(error), error.message or error.code)
+            await answer.refuse(status_of(error), error.message or error.code)
         except (ConnectionError, TimeoutError):
             return  # the client left or sleeps; the server closes the connection
         except Exception:  # a fault of ours must still be an answer, without its trace
@@ -110,8 +107,9 @@ class GitHttp:
             raise Refused(404, "There is no such repository.")
         base, repository, what = found.groups()
         region = region_of(head) or self._region
-        principal = await self._door.caller(head, (base,), region, scope["client"][0])
-        request = _Request(head, repository, what, principal, region, request_id, origin_of(scope, head))
+        origin = origin_of(scope, head)
+        principal = await self._door.caller(head, (base,), region, origin.source_ip)
+        request = _Request(head, repository, what, principal, region, request_id, origin)
         if what == "info/refs":
             await self._advertise(request, send)
         elif head.method != "POST":
@@ -146,24 +144,8 @@ class GitHttp:
         body = plain_body(patient(chunks(receive)), _encoding(request.head), MAX_PUSH)
         parser = PushParser()
         head = await read_head(parser, body)
-        references = [{"commit": command.new, "ref": command.ref} for command in head.commands]
-        inv = request.invocation("GitPush", {"references": references} if references else {"advertise": True})
-        try:
-            admitted = await self._pool.run(lambda: self._gateway.admit(inv))
-        except AwsError as error:
-            if not head.reports or not head.commands:
-                raise
-            await drain(body)
-            await reply_report(send, refusal(head, error, "not authorized"))
-            return
-        async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self._arrivals.enter(request.repository))
-            spool = stack.enter_context(Spool(self._kit.data_dir / "git" / "incoming"))
-            await spool.fill(parser.taken, body)
-            await stack.enter_async_context(self._pushes.enter(request.repository))
-            params = PushRequest(dict(inv.params), head, spool.content())
-            work = asyncio.ensure_future(self._pool.run(lambda: admitted.run(params)))
-            await answer_push(send, head, work)
+        ask = partial(request.invocation, "GitPush")
+        await self._pushes.take(ask, head, parser.taken, body, send)
 
 
 def _protocol(head: Head) -> str:
@@ -173,11 +155,3 @@ def _protocol(head: Head) -> str:
 
 def _encoding(head: Head) -> str:
     return head.headers.get("content-encoding", "").strip().lower()
-
-
-def _status(error: AwsError) -> int:
-    if error.code == "RepositoryDoesNotExistException":
-        return 404
-    if error.code == "ThrottlingException":
-        return 429
-    return error.status or 400

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from codeyard.contract import AwsError, Clock, Ids, Origin, Sealer, Staged
 from codeyard.edge.asgi import ASGIScope, Receive, Send, bounded_body, head_of
-from codeyard.edge.git.auth import Doorkeeper, Refused, origin_of, region_of
+from codeyard.edge.git.auth import Doorkeeper, Refused, origin_of, region_of, status_of
 from codeyard.edge.git.lfs_call import LfsAnswer, LfsCall, route
 from codeyard.edge.git.lfs_grants import LIFETIME_S, Grant, Grants
 from codeyard.edge.git.lfs_transfer import Transfers
@@ -95,7 +95,7 @@ class GitLfs:
         except Refused as refused:
             await answer.refuse(refused.status, refused.message, refused.headers)
         except AwsError as error:
-            await answer.refuse(_status(error), error.message or error.code, members=error.members)
+            await answer.refuse(status_of(error), error.message or error.code, members=error.members)
         except (ConnectionError, TimeoutError):
             return  # the client left or sleeps; the server closes the connection
         except Exception:  # a fault of ours must still be an answer, without its trace
@@ -112,13 +112,8 @@ class GitLfs:
             await self._transfers.send(request.head, self._transfer(request, "GitPull", "get"), receive, answer)
         elif action == "put":
             grant = self._granted(request)
-            status, said = (
-                200,
-                await self._transfers.receive(
-                    self._transfer(request, "GitPush", "put"), grant.oid, grant.size, receive
-                ),
-            )
-            await answer.json(status, said)
+            asks = self._transfer(request, "GitPush", "put")
+            await answer.json(200, await self._transfers.receive(asks, grant.oid, grant.size, receive))
         elif not accepts(head.headers.get("accept", "")):
             raise Refused(406, f"The Accept header has to be {KIND}.")
         else:
@@ -140,11 +135,11 @@ class GitLfs:
                 raise Refused(403, "The token was made for a transfer.")
         if grant is not None and grant.repository != name:
             raise Refused(403, "The link was made for another repository.")
+        origin = origin_of(scope, head)
         if grant is None:
-            principal = await self._door.caller(head, _signed_paths(base, name), region, _address(scope))
+            principal = await self._door.caller(head, _signed_paths(base, name), region, origin.source_ip)
         else:
             principal, region = grant.principal, grant.region
-        origin = origin_of(scope, head)
         return LfsCall(head, name, found, principal, region, request_id, origin, self._base(origin), grant)
 
     def _opened(self, text: str) -> Grant:
@@ -253,13 +248,3 @@ def _signed_paths(base: str, name: str) -> tuple[str, ...]:
     plain = f"/v1/repos/{name}"
     bases = dict.fromkeys((base, plain, f"{plain}.git"))
     return tuple(f"{one}{tail}" for tail in ("", "/info/lfs") for one in bases)
-
-
-def _address(scope: ASGIScope) -> str:
-    return str((scope.get("client") or ("127.0.0.1", 0))[0])
-
-
-def _status(error: AwsError) -> int:
-    if error.code == "RepositoryDoesNotExistException":
-        return 404
-    return 429 if error.code == "ThrottlingException" else error.status or 400

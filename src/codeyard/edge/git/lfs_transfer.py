@@ -86,7 +86,7 @@ class Arrival:
                     data, pending, waiting = b"".join(pending), [], 0
                     await self._pool.run(partial(self._write, writer, data))
             return await self._pool.run(lambda: self._finish(writer, b"".join(pending)))
-        except BaseException:
+        except BaseException:  # a client that leaves, too, ends this
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, writer.abort))
             raise
 

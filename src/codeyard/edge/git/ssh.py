@@ -1,6 +1,6 @@
 """The git door over SSH: `git clone ssh://KEYID@HOST:PORT/v1/repos/NAME`, for IAM users by their SSH public keys.
 
-The user name is the key's id; nothing but git's three services can be executed. It lives in a thread with a loop of
+The user name is the key's id; nothing but git's own services can be executed. It lives in a thread with a loop of
 its own, so that ciphers never keep the HTTP doors waiting, and begins at the first connection.
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from codeyard.contract import Clock, Ids, Sealer
 from codeyard.edge.git.pump import Gate
+from codeyard.edge.git.push import Pushes
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway
 from codeyard.gateway.attempts import Attempts
@@ -68,6 +69,7 @@ class GitSsh:
     def __init__(self, gateway: Gateway, identity: Identity, region: str, kit: SshKit, sock: socket.socket) -> None:
         self.gateway, self.identity, self.region, self.kit = gateway, identity, region, kit
         self.pool = Pool("git-ssh", 16)
+        self.pulls, self.pushes = Gate(48, 24), Pushes(gateway, self.pool, kit.data_dir / "git" / "incoming")
         self._sock = sock
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -98,7 +100,6 @@ class GitSsh:
             self._loop.close()
 
     async def _serve(self) -> None:
-        self.pulls, self.arrivals, self.pushes = Gate(48, 24), Gate(64, 16), Gate(8, 4)
         accepting = self._loop.create_task(self._accept())
         await self._stopping.wait()
         accepting.cancel()
@@ -126,13 +127,13 @@ class GitSsh:
     async def _open(self, connection: socket.socket, address: str) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._strangers[address] += 1
+        admitted = None
         try:
             server, options = await self._ready()
             admitted = await server.serve(self, connection, options)
-        except BaseException:
-            connection.close()
-            raise
         finally:
+            if admitted is None:
+                connection.close()
             self._strangers[address] -= 1
             self._strangers += Counter()
         if admitted is not None:

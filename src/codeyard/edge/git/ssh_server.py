@@ -125,6 +125,5 @@ async def serve(door: GitSsh, sock: Any, given: asyncssh.SSHServerConnectionOpti
     try:
         conn = await asyncssh.run_server(sock, options=given)
     except (OSError, asyncssh.Error):
-        sock.close()
         return None
     return cast(Connection, conn.get_owner())

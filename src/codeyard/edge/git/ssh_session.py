@@ -8,18 +8,18 @@ import logging
 import re
 import shlex
 from collections.abc import AsyncIterator, Mapping, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from codeyard.contract import AwsError, Origin, Principal
 from codeyard.edge.git.lfs_grants import Grants
-from codeyard.edge.git.pump import Pump, Spool, patient
-from codeyard.edge.git.push import answer_push, drain, read_head, refusal, reply_report
+from codeyard.edge.git.pump import Pump, patient
+from codeyard.edge.git.push import MAX_PUSH, read_head
 from codeyard.gateway import Invocation
 from codeyard.git.command import is_protocol
 from codeyard.git.names import ZERO
 from codeyard.git.packscan import PackScanner
 from codeyard.git.pktline import ProtocolError, PushHead, PushParser, pkt, service_line
-from codeyard.git.transfer import PushRequest
 
 if TYPE_CHECKING:
     import asyncssh
@@ -28,14 +28,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_PUSH = 4 * 1024**3
 _READ = 256 * 1024
 _PATH = re.compile(r"/?v1/repos/([\w.-]{1,100}?)(?:\.git)?/?\Z", re.ASCII)
-_LARGE = ("download", "upload")
 _ONLY = (
     "Only git's commands are served here: git-upload-pack, git-receive-pack, git-upload-archive, git-lfs-authenticate."
 )
-Send = Any
 
 
 class Session:
@@ -81,14 +78,18 @@ class Session:
             words = []
         if len(words) == 3 and words[0] == "git":
             words = [f"git-{words[1]}", words[2]]
-        large = words.pop() if len(words) == 3 and words[0] == "git-lfs-authenticate" else ""
-        is_large = words[:1] == ["git-lfs-authenticate"]
-        if len(words) != 2 or words[0] not in self._services or (is_large and large not in _LARGE):
-            raise ProtocolError(_ONLY)
-        found = _PATH.match(words[1])
+        wanted = ""
+        match words:
+            case ["git-lfs-authenticate" as service, path, ("download" | "upload") as wanted]:
+                pass
+            case [("git-upload-pack" | "git-receive-pack" | "git-upload-archive") as service, path]:
+                pass
+            case _:
+                raise ProtocolError(_ONLY)
+        found = _PATH.match(path)
         if found is None:
             raise AwsError("RepositoryDoesNotExistException", "There is no such repository.")
-        return words[0], found.group(1), large
+        return service, found.group(1), wanted
 
     async def _caller(self) -> Principal:
         """Whose key it is, as long as that is active: a connection outlives many a change."""
@@ -118,25 +119,8 @@ class Session:
             return  # it saw what there is, and has nothing to send
         if not head.commands:
             return
-        content = _pack(head, parser, body)
-        references = [{"commit": command.new, "ref": command.ref} for command in head.commands]
-        inv = self._invocation("GitPush", repository, {"references": references})
-        try:
-            admitted = await self._door.pool.run(lambda: self._door.gateway.admit(inv))
-        except AwsError as error:
-            if not head.reports:
-                raise
-            await drain(content)
-            await reply_report(self._send, refusal(head, error, "not authorized"))
-            return
-        async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self._door.arrivals.enter(repository))
-            spool = stack.enter_context(Spool(self._door.kit.data_dir / "git" / "incoming"))
-            await spool.fill(parser.taken[: len(parser.taken) - len(parser.beyond)], content)
-            await stack.enter_async_context(self._door.pushes.enter(repository))
-            params = PushRequest(dict(inv.params), head, spool.content())
-            work = asyncio.ensure_future(self._door.pool.run(lambda: admitted.run(params)))
-            await answer_push(self._send, head, work)
+        ask = partial(self._invocation, "GitPush", repository)
+        await self._door.pushes.take(ask, head, parser.head, _pack(head, parser.beyond, body), self._send)
 
     async def _large(self, operation: str, repository: str) -> None:
         """Say where Git LFS goes on over HTTPS; what it then asks for is judged there, as the same caller's."""
@@ -196,8 +180,8 @@ class Session:
                 await self._process.stderr.drain()
 
 
-async def _pack(head: PushHead, parser: PushParser, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The pack that follows the commands, and no more: the client waits for its answer, and closes nothing."""
+async def _pack(head: PushHead, begun: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pack behind the commands (`begun` came with them) and no more: the client waits, and closes nothing."""
     if all(command.new == ZERO for command in head.commands):
         return
     scanner, loop, size = PackScanner(), asyncio.get_running_loop(), 0
@@ -209,8 +193,8 @@ async def _pack(head: PushHead, parser: PushParser, body: AsyncIterator[bytes]) 
             raise ProtocolError("the push is larger than 4 GB")
         return await loop.run_in_executor(None, scanner.feed, chunk)
 
-    over = await look(parser.beyond)
-    yield parser.beyond
+    over = await look(begun)
+    yield begun
     while not over:
         try:
             chunk = await anext(body)

@@ -11,6 +11,7 @@ from codeyard.git.command import Git
 from codeyard.services.codecommit import refs, triggers
 from codeyard.services.codecommit.access import ACCESS, with_resource_tags
 from codeyard.services.codecommit.api import Rooms
+from codeyard.services.codecommit.encryption import Encryption
 from codeyard.services.codecommit.errors import error_for
 from codeyard.services.codecommit.lfs import LargeFiles
 from codeyard.services.codecommit.lfs.door import WithLargeFiles
@@ -27,9 +28,10 @@ def part(kit: Kit) -> Part:
     folder = kit.data_dir.resolve() / "git"
     git = Git(folder / "home")
     objects = CatFiles(git, kit.clock.now)
-    repositories = LocalRepositories(folder / "repositories", git, objects)
+    repositories = LocalRepositories(folder, git, objects)
     changes = RefChanges(kit, git, repositories)
-    lookup, large = Lookup(kit), LargeFiles(kit)
+    large, lookup = LargeFiles(kit), Lookup(kit)
+    rooms = Rooms(kit, git, objects, repositories, changes, lookup, Encryption(kit, repositories, changes))
 
     def remove(token: str, payload: dict[str, Any]) -> None:
         repositories.remove(payload["repositoryId"])
@@ -37,14 +39,15 @@ def part(kit: Kit) -> Part:
 
     def start() -> None:
         git.prepare()
+        repositories.close()
         changes.settle_all()
 
     return Part(
         service="codecommit",
-        api=WithLargeFiles(Rooms(kit, git, objects, repositories, changes, lookup), large),
+        api=WithLargeFiles(rooms, large),
         access=with_resource_tags({**ACCESS, **pull_access(kit)}, lookup.tags),
         errors=error_for,
-        doors=frozenset({"GitPull", "GitPush", "UploadArchive"}),
+        doors=frozenset({"GitPull", "GitPush", "UploadArchive", "GetBlame", "GetCommitsFromMergeBase"}),
         reconcilers={refs.SETTLE: changes.settle_lapsed},
         effects={
             refs.HEAD: changes.align_head,
@@ -52,4 +55,5 @@ def part(kit: Kit) -> Part:
             "codecommit.remove": remove,
         },
         on_start=start,
+        on_close=repositories.close,
     )

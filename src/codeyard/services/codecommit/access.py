@@ -77,6 +77,7 @@ _ON_REPOSITORY = (
     "GetRepository",
     "DeleteRepository",
     "UpdateRepositoryDescription",
+    "UpdateRepositoryEncryptionKey",
     "GetBranch",
     "ListBranches",
     "UpdateDefaultBranch",
@@ -86,6 +87,7 @@ _ON_REPOSITORY = (
     "GetCommit",
     "BatchGetCommits",
     "GetDifferences",
+    "GetBlobDifferences",
     "ListFileCommitHistory",
     "GetMergeOptions",
     *(f"{verb}RepositoryTriggers" for verb in ("Get", "Put", "Test")),
@@ -95,6 +97,7 @@ _ON_REPOSITORY = (
     "BatchDescribeMergeConflicts",
     "CreateUnreferencedMergeCommit",
     "GitPull",
+    "GetCommitsFromMergeBase",
     "UploadArchive",
 )
 
@@ -109,6 +112,7 @@ ACCESS: Mapping[str, Access] = {
     "UpdateRepositoryName": _rename,
     **{name: _tagging(name) for name in ("TagResource", "UntagResource", "ListTagsForResource")},
     "GitPush": _push,
+    "GetBlame": _on_repository("GetFile"),
     **pull_access(None),
 }
 

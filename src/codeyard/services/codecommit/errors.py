@@ -33,7 +33,9 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Content": ("CommentContent",),
         "Location": ("FileLocation",),
         "SourceCommitId": ("CommitId",),
-        "KmsKeyId": ("EncryptionKeyInvalidId",),
+        "BeforeBlobId": ("BlobId",),
+        "AfterBlobId": ("BlobId",),
+        "KmsKeyId": ("EncryptionKey", "EncryptionKeyInvalidId"),
     }
 )
 _TOO_LONG: Mapping[str, str] = MappingProxyType(

@@ -44,6 +44,8 @@ class Repository:
     created: int
     modified: int
     tags: Mapping[str, str]
+    kms_key: str | None = None  # the ARN of the key that it is kept under
+    wrapped_secret: bytes = b""
 
     @property
     def arn(self) -> str:

@@ -40,6 +40,7 @@ class RefLocks:
 
     def __init__(self) -> None:
         self._held: set[tuple[str, str]] = set()
+        self._whole: set[str] = set()
         self._changed = threading.Condition()
 
     @contextmanager
@@ -47,7 +48,9 @@ class RefLocks:
         """Hold all the references, or raise ConcurrentReferenceUpdateException after the timeout."""
         wanted = {(repository_id, name) for name in names}
         with self._changed:
-            if not self._changed.wait_for(lambda: not (wanted & self._held), timeout):
+            if not self._changed.wait_for(
+                lambda: repository_id not in self._whole and not wanted & self._held, timeout
+            ):
                 raise concurrent_update()
             self._held |= wanted
         try:
@@ -56,6 +59,23 @@ class RefLocks:
             with self._changed:
                 self._held -= wanted
                 self._changed.notify_all()
+
+    @contextmanager
+    def hold_all(self, repository_id: str, timeout: float = 60.0) -> Iterator[None]:
+        """Hold every reference of a repository, those to come too; ConcurrentReferenceUpdateException if it is busy."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._is_busy(repository_id), timeout):
+                raise concurrent_update()
+            self._whole.add(repository_id)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._whole.discard(repository_id)
+                self._changed.notify_all()
+
+    def _is_busy(self, repository_id: str) -> bool:
+        return repository_id in self._whole or any(held == repository_id for held, _ in self._held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +239,18 @@ class RefChanges:
         for repository_id, batch_ids in waiting.items():
             self._settle(repository_id, batch_ids)
 
+    def resume(self, repository: Repository) -> None:
+        """Settle what was left open of a repository that was closed, and is open now."""
+        if repository.default_branch:
+            self._repositories.point_head(repository.id, repository.default_branch)
+        waiting = {batch for _, batch in self._kit.db.read(lambda tx: store.batches(tx, repository.id))} - self._live
+        if waiting:
+            self._settle(repository.id, waiting)
+
     def _settle(self, repository_id: str, batch_ids: set[str]) -> None:
         path = self._repositories.path(repository_id)
+        if path.is_symlink() and not path.exists():
+            return  # encrypted, and closed: `resume` comes when it is opened
         current = refs.list_refs(self._git, path) if path.exists() else {}
 
         def write(tx: Any) -> list[Intent]:

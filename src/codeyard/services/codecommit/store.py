@@ -22,6 +22,8 @@ repositories = sa.Table(
     sa.Column("created", sa.BigInteger, nullable=False),
     sa.Column("modified", sa.BigInteger, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
+    sa.Column("kms_key", sa.Text),
+    sa.Column("wrapped_secret", sa.LargeBinary),
     sa.UniqueConstraint("account", "region", "name"),
 )
 
@@ -63,6 +65,8 @@ def _repository(row: Any) -> Repository:
         row.created,
         row.modified,
         loads(row.tags),
+        row.kms_key,
+        row.wrapped_secret or b"",
     )
 
 
@@ -119,6 +123,8 @@ def insert(tx: Any, repository: Repository) -> None:
         created=repository.created,
         modified=repository.modified,
         tags=dumps(dict(repository.tags)),
+        kms_key=repository.kms_key,
+        wrapped_secret=repository.wrapped_secret,
     )
 
 

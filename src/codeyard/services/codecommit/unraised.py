@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Repositories are not kept under KMS keys yet, so that no operation meets one, but for a key that is being named.
-ENCRYPTION = frozenset(
+_ENCRYPTION = frozenset(
     f"Encryption{what}Exception"
     for what in ("IntegrityChecksFailed", "KeyAccessDenied", "KeyDisabled", "KeyNotFound", "KeyUnavailable")
 )
-ENCRYPTION_REASON = "Repositories are not encrypted under KMS keys."
+# A repository's files are under its key, its row is not: so that who looks can see which key it was.
+_ROWS_ALONE = frozenset(
+    {
+        "GetRepository",
+        "BatchGetRepositories",
+        "UpdateRepositoryDescription",
+        "DeleteRepository",
+        "GetRepositoryTriggers",
+        "PutRepositoryTriggers",
+    }
+)
 
 _NO_TAG_POLICIES = "Organizations has no tag policies here."
 _ONE_NAME = "The target is the branch that the destination names, so that there is always a name."
@@ -19,7 +28,7 @@ _BOOLEAN = "keepEmptyFolders is a boolean, and each bad path has an exception of
 
 UNRAISED: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("CreateRepository", "EncryptionIntegrityChecksFailedException"): ENCRYPTION_REASON,
+        ("CreateRepository", "EncryptionIntegrityChecksFailedException"): "Its secret is made anew.",
         ("CreateRepository", "OperationNotAllowedException"): "Every account may have repositories.",
         ("CreateRepository", "TagPolicyException"): _NO_TAG_POLICIES,
         ("TagResource", "TagPolicyException"): _NO_TAG_POLICIES,
@@ -45,6 +54,6 @@ UNRAISED: Mapping[tuple[str, str], str] = MappingProxyType(
 
 def reason(operation: str, exception: str) -> str | None:
     """Why an operation never raises an exception of its model; None where it does."""
-    if exception in ENCRYPTION and operation != "CreateRepository":
-        return ENCRYPTION_REASON
+    if exception in _ENCRYPTION and operation in _ROWS_ALONE:
+        return "It opens no file of the repository, and only these are under the key."
     return UNRAISED.get((operation, exception))

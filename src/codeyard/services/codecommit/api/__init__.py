@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codeyard.services.codecommit.api.approving import Approving
 from codeyard.services.codecommit.api.base import Rooms
+from codeyard.services.codecommit.api.blobs import Blobs
 from codeyard.services.codecommit.api.branches import Branches
 from codeyard.services.codecommit.api.commits import Commits
 from codeyard.services.codecommit.api.conflicts import Conflicts
@@ -12,6 +13,7 @@ from codeyard.services.codecommit.api.merges import Merges
 from codeyard.services.codecommit.api.pull_merges import PullMerges
 from codeyard.services.codecommit.api.pulls import Pulls
 from codeyard.services.codecommit.api.reacting import Reacting
+from codeyard.services.codecommit.api.reading_back import ReadingBack
 from codeyard.services.codecommit.api.repositories import Repositories
 from codeyard.services.codecommit.api.templates import Templates
 from codeyard.services.codecommit.api.transfers import Transfers
@@ -25,6 +27,7 @@ class CodeCommit(
     Repositories,
     Branches,
     Files,
+    Blobs,
     Commits,
     Writing,
     Merges,
@@ -36,5 +39,6 @@ class CodeCommit(
     PullMerges,
     Templates,
     Reacting,
+    ReadingBack,
 ):
     """Every operation that is built; the others answer 501."""

@@ -12,6 +12,7 @@ from codeyard.formats.moments import moment
 from codeyard.git.catfile import CatFiles
 from codeyard.git.command import Git
 from codeyard.services.codecommit import model, store
+from codeyard.services.codecommit.encryption import Encryption
 from codeyard.services.codecommit.lookup import Lookup
 from codeyard.services.codecommit.model import Repository
 from codeyard.services.codecommit.reading import Reader
@@ -29,6 +30,7 @@ class Rooms:
     repositories: RepositoryStore
     changes: RefChanges
     lookup: Lookup
+    encryption: Encryption
 
 
 class Base:
@@ -50,9 +52,11 @@ class Base:
         return found
 
     def _open(self, ctx: Context, req: Params) -> Reader:
-        return self._reader(self._get(ctx, req))
+        return self._reader(ctx, self._get(ctx, req))
 
-    def _reader(self, repository: Repository) -> Reader:
+    def _reader(self, ctx: Context, repository: Repository) -> Reader:
+        """To read the repository as the caller, who must be allowed to use its key, if it has one."""
+        self._rooms.encryption.open(ctx, repository)
         return Reader(repository, self._rooms.repositories, self._rooms.objects)
 
     def _write_repository(self, ctx: Context, repository: Repository, **values: Any) -> None:
@@ -100,5 +104,6 @@ def metadata(ctx: Context, kit: Kit, repository: Repository) -> dict[str, Any]:
         "cloneUrlHttp": f"{base or 'https://' + host}/v1/repos/{repository.name}",
         "cloneUrlSsh": f"ssh://{_ssh(kit, host)}/v1/repos/{repository.name}",
         "Arn": repository.arn,
+        "kmsKeyId": repository.kms_key,
     }
     return {member: value for member, value in said.items() if value is not None}

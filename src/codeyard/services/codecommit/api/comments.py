@@ -11,7 +11,7 @@ from codeyard.formats.moments import moment
 from codeyard.services.codecommit import model, store
 from codeyard.services.codecommit.api.base import required
 from codeyard.services.codecommit.api.commits import page_size
-from codeyard.services.codecommit.api.pull_base import PullBase, digest_of, living, token_keys
+from codeyard.services.codecommit.api.pull_base import PullBase, digest_of, living, repository_of, token_keys
 from codeyard.services.codecommit.model import Repository
 from codeyard.services.codecommit.pulls import comments as comment_store
 from codeyard.services.codecommit.pulls import events as pull_events
@@ -127,7 +127,7 @@ class Comments(PullBase):
     def get_comments_for_pull_request(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The comments on a pull request, by their places."""
         pull, before, after = self._pull(ctx, req), req.get("beforeCommitId"), req.get("afterCommitId")
-        repository = self._kit.db.read(lambda tx: living_of(tx, pull))
+        repository = self._kit.db.read(lambda tx: repository_of(tx, pull))
         if before or after:
             required(req, "repositoryName", "RepositoryNameRequiredException")
         if req.get("repositoryName"):
@@ -198,14 +198,6 @@ def must_exist(row: Any) -> None:
     """CommentDeletedException where the content was deleted."""
     if row.deleted:
         raise AwsError("CommentDeletedException", "The comment was deleted.")
-
-
-def living_of(tx: Any, pull: Any) -> Repository:
-    """The repository of a pull request."""
-    found = store.get_by_id(tx, pull.repository_id)
-    if found is None:
-        raise AwsError("PullRequestDoesNotExistException", f"Pull request {pull.number} does not exist.")
-    return found
 
 
 def _content(req: Params) -> str:

@@ -1,4 +1,4 @@
-"""Operations that read files, folders and blobs."""
+"""Operations that read files and folders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.git import trees
-from codeyard.git.names import is_object_id
 from codeyard.git.objects import FOLDER, SUBMODULE, SYMLINK, TreeEntry
 from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.base import Base
@@ -14,7 +13,7 @@ from codeyard.services.codecommit.reading import MODE_NAMES
 
 
 class Files(Base):
-    """Get a file, a folder's list or a blob."""
+    """Get a file or a folder's list."""
 
     def get_file(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A file of at most 6 MB as it is in a commit."""
@@ -35,17 +34,6 @@ class Files(Base):
             "fileSize": found[0],
             "fileContent": found[1],
         }
-
-    def get_blob(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """A blob's content, at most 6 MB."""
-        reader = self._open(ctx, req)
-        blob_id = req["blobId"]
-        if not is_object_id(blob_id):
-            raise AwsError("InvalidBlobIdException", "A blob ID is a full, lower-case SHA-1.")
-        found = reader.blob(blob_id, model.MAX_FILE)
-        if found is None:
-            raise AwsError("BlobIdDoesNotExistException", f"The blob {blob_id} does not exist.")
-        return {"content": found[1]}
 
     def get_folder(self, ctx: Context, req: Params) -> dict[str, Any]:
         """What lies directly in a folder: folders, files, symbolic links and submodules apart."""

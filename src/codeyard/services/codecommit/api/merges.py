@@ -72,9 +72,8 @@ class Merges(Base):
         return self._merge_branches(ctx, req, option, wanted.manner, merge)
 
     def _wanted(self, ctx: Context, req: Params, option: str) -> Wanted:
-        verb = "Squashed" if option == SQUASH else "Merged"
-        said = f"{verb} {req['sourceCommitSpecifier']} into {req['destinationCommitSpecifier']}"
-        return merges.read_wanted(req, option, ctx.principal.arn, self._kit.clock.now() // 1_000_000, said)
+        names = req["sourceCommitSpecifier"], req["destinationCommitSpecifier"]
+        return merges.read_wanted(req, option, ctx.principal.arn, self._kit.clock.now() // 1_000_000, names)
 
     def _merge_branches(
         self,

@@ -12,12 +12,13 @@ import orjson
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.formats.moments import moment
-from codeyard.git import diff
+from codeyard.git.diff import MergeBases
 from codeyard.services.codecommit import store
-from codeyard.services.codecommit.api.base import Base, no_repository, required
+from codeyard.services.codecommit.api.base import Base, Rooms, no_repository, required
 from codeyard.services.codecommit.model import Repository
 from codeyard.services.codecommit.pulls import store as pull_store
 from codeyard.services.codecommit.pulls.approvals import Rule, parse_rule, satisfied, sha256
+from codeyard.services.codecommit.reading import Reader
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{64}\Z")
@@ -29,6 +30,10 @@ _ARN = re.compile(
 
 class PullBase(Base):
     """Lookups for the classes of operations on pull requests."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        super().__init__(rooms)
+        self._bases = MergeBases(rooms.git)
 
     def _pull(self, ctx: Context, req: Params) -> Any:
         """The pull request's row that a call names."""
@@ -52,7 +57,7 @@ class PullBase(Base):
         with self._held(found):
             return ctx.write(write)
 
-    def _shape(self, pull: str) -> dict[str, Any]:
+    def _shape(self, ctx: Context, pull: str) -> dict[str, Any]:
         """A pull request as the API shows it."""
 
         def read(tx: Any) -> tuple[Any, Repository, list[Any]]:
@@ -60,16 +65,16 @@ class PullBase(Base):
             return row, repository_of(tx, row), pull_store.rules_of(tx, pull)
 
         row, repository, rules = self._kit.db.read(read)
-        return self._pull_shape(row, repository, rules)
+        return self._pull_shape(row, self._reader(ctx, repository), rules)
 
-    def _pull_shape(self, row: Any, repository: Repository, rules: list[Any]) -> dict[str, Any]:
+    def _pull_shape(self, row: Any, reader: Reader, rules: list[Any]) -> dict[str, Any]:
         target = {
-            "repositoryName": repository.name,
+            "repositoryName": reader.repository.name,
             "sourceReference": row.source,
             "destinationReference": row.destination,
             "sourceCommit": row.source_commit,
             "destinationCommit": row.destination_commit,
-            "mergeBase": self._base(repository, row.destination_commit, row.source_commit),
+            "mergeBase": self._base(reader, row.destination_commit, row.source_commit),
             "mergeMetadata": merge_metadata(row.merged_by, row.merge_commit, row.merge_option),
         }
         shape = {
@@ -87,12 +92,11 @@ class PullBase(Base):
         }
         return {"pullRequest": {member: value for member, value in shape.items() if value is not None}}
 
-    def _base(self, repository: Repository, destination: str, source: str) -> str | None:
+    def _base(self, reader: Reader, destination: str, source: str) -> str | None:
         """The merge base of two commits; None where there is none, or a commit is gone."""
-        reader = self._reader(repository)
         if not (reader.has_commit(destination) and reader.has_commit(source)):
             return None
-        return diff.merge_base(self._rooms.git, reader.path, destination, source)
+        return self._bases.of(reader.path, destination, source)
 
 
 def pull_key(ctx: Context, req: Params) -> str:

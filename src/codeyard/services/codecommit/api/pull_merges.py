@@ -46,9 +46,8 @@ class PullMerges(PullBase):
 
     def _merge_pull_by_commit(self, ctx: Context, req: Params, option: str) -> dict[str, Any]:
         pull, now = self._pull(ctx, req), self._kit.clock.now() // 1_000_000
-        names = [ref.removeprefix("refs/heads/") for ref in (pull.source, pull.destination)]
-        said = f"{'Squashed' if option == SQUASH else 'Merged'} {names[0]} into {names[1]}"
-        wanted = merges.read_wanted(req, option, ctx.principal.arn, now, said)
+        names = pull.source.removeprefix("refs/heads/"), pull.destination.removeprefix("refs/heads/")
+        wanted = merges.read_wanted(req, option, ctx.principal.arn, now, names)
 
         def merge(reader: Reader, source: str, destination: str) -> Merged:
             return merges.merge(self._rooms.git, reader, source, destination, wanted)
@@ -72,7 +71,7 @@ class PullMerges(PullBase):
                 change = RefCommand(pull.destination, destination, made.commit)
                 merging = {**detail, pull_changes.MERGED: pull.pull}
                 self._rooms.changes.apply(ctx, repository, [change], made.objects, merging, held=True)
-        return self._shape(pull_key(ctx, req))
+        return self._shape(ctx, pull_key(ctx, req))
 
     def _mergeable(self, found: Any) -> tuple[Repository, Any]:
         def read(tx: Any) -> tuple[Repository, Any]:

@@ -43,7 +43,7 @@ class Pulls(PullBase):
         keys, digest = token_keys(ctx, req), digest_of(req)
         made = self._kit.db.read(lambda tx: pull_store.made_by(tx, keys, digest))
         if made is not None:
-            return self._shape(made)
+            return self._shape(ctx, made)
         reader = self._open(ctx, target)
         source = _branch(reader, required(target, "sourceReference", "ReferenceNameRequiredException"))
         destination = _branch(reader, target.get("destinationReference") or reader.repository.default_branch or "")
@@ -52,7 +52,7 @@ class Pulls(PullBase):
         with self._rooms.changes.locks.hold(reader.repository.id, [source, destination]):
             tips = _tip(reader, source), _tip(reader, destination)
             made = ctx.write(lambda tx: self._propose(tx, ctx, req, reader.repository, (source, destination), tips))
-        return self._shape(made)
+        return self._shape(ctx, made)
 
     def _propose(
         self,
@@ -115,7 +115,7 @@ class Pulls(PullBase):
 
     def get_pull_request(self, ctx: Context, req: Params) -> dict[str, Any]:
         """One pull request."""
-        return self._shape(pull_key(ctx, req))
+        return self._shape(ctx, pull_key(ctx, req))
 
     def list_pull_requests(self, ctx: Context, req: Params) -> dict[str, Any]:
         """The ids of a repository's pull requests, the newest first; by author and status too."""
@@ -145,15 +145,16 @@ class Pulls(PullBase):
             return events, repository_of(tx, pull)
 
         found, repository = self._kit.db.read(read)
-        shown = [self._event_shape(pull, repository, one) for one in found[:limit]]
+        reader = self._reader(ctx, repository)
+        shown = [self._event_shape(pull, reader, one) for one in found[:limit]]
         answer: dict[str, Any] = {"pullRequestEvents": shown}
         if len(found) > limit:
             answer["nextToken"] = model.encode_token(n=found[limit - 1].number)
         return answer
 
-    def _event_shape(self, pull: Any, repository: Repository, event: Any) -> dict[str, Any]:
+    def _event_shape(self, pull: Any, reader: Reader, event: Any) -> dict[str, Any]:
         said = loads(event.said)
-        member, metadata = self._metadata(pull, repository, event.kind.removeprefix("PULL_REQUEST_"), said)
+        member, metadata = self._metadata(pull, reader, event.kind.removeprefix("PULL_REQUEST_"), said)
         return {
             "pullRequestId": str(pull.number),
             "eventDate": moment(event.time),
@@ -162,18 +163,16 @@ class Pulls(PullBase):
             member: {name: value for name, value in metadata.items() if value is not None},
         }
 
-    def _metadata(
-        self, pull: Any, repository: Repository, kind: str, said: dict[str, Any]
-    ) -> tuple[str, dict[str, Any]]:
-        name = repository.name
+    def _metadata(self, pull: Any, reader: Reader, kind: str, said: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        name = reader.repository.name
         if kind == "CREATED":
-            base = self._base(repository, said["destination"], said["source"])
+            base = self._base(reader, said["destination"], said["source"])
             commits = {"sourceCommitId": said["source"], "destinationCommitId": said["destination"]}
             return "pullRequestCreatedEventMetadata", {"repositoryName": name, **commits, "mergeBase": base}
         if kind == "STATUS_CHANGED":
             return "pullRequestStatusChangedEventMetadata", {"pullRequestStatus": said["status"]}
         if kind == "SOURCE_REFERENCE_UPDATED":
-            base = self._base(repository, said["destination"], said["after"])
+            base = self._base(reader, said["destination"], said["after"])
             commits = {"beforeCommitId": said["before"], "afterCommitId": said["after"]}
             member = "pullRequestSourceReferenceUpdatedEventMetadata"
             return member, {"repositoryName": name, **commits, "mergeBase": base}
@@ -202,7 +201,7 @@ class Pulls(PullBase):
             pull_store.update(tx, pull.pull, modified=self._kit.clock.now(), **values)
 
         self._change(ctx, req, write)
-        return self._shape(pull_key(ctx, req))
+        return self._shape(ctx, pull_key(ctx, req))
 
     def update_pull_request_status(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Close a pull request; one that is closed stays so."""
@@ -219,7 +218,7 @@ class Pulls(PullBase):
             pull_changes.record(tx, repository, pull.pull, kind, name, ctx.principal.arn, now, said)
 
         self._change(ctx, req, write)
-        return self._shape(pull_key(ctx, req))
+        return self._shape(ctx, pull_key(ctx, req))
 
 
 def _only_target(req: Params) -> Params:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
-from codeyard.services.codecommit import keys, model, store
+from codeyard.services.codecommit import model, store
 from codeyard.services.codecommit.api.base import Base, metadata, no_repository, required
 from codeyard.services.codecommit.model import Repository
 from codeyard.services.codecommit.pulls import store as pull_store
@@ -21,25 +21,14 @@ class Repositories(Base):
         tags = model.check_tags(req.get("tags") or {})
         if self._find(ctx, name) is not None:
             raise _name_exists(name)
-        if req.get("kmsKeyId"):
-            keys.check_key(ctx, req["kmsKeyId"], "CreateRepository")
-        now = self._kit.clock.now()
-        repository = Repository(
-            self._kit.ids.uuid(),
-            ctx.account,
-            ctx.region,
-            name,
-            req.get("repositoryDescription") or None,
-            None,
-            now,
-            now,
-            tags,
-        )
-        self._rooms.repositories.create(repository.id)
+        now, made = self._kit.clock.now(), self._kit.ids.uuid()
+        said = req.get("repositoryDescription") or None
         try:
+            key = self._rooms.encryption.create(ctx, made, req.get("kmsKeyId"))
+            repository = Repository(made, ctx.account, ctx.region, name, said, None, now, now, tags, **key)
             return ctx.write(lambda tx: self._insert(ctx, tx, repository))
         except BaseException:
-            self._rooms.repositories.remove(repository.id)
+            self._rooms.repositories.remove(made)
             raise
 
     def _insert(self, ctx: Context, tx: Any, repository: Repository) -> dict[str, Any]:
@@ -134,6 +123,13 @@ class Repositories(Base):
         description = req.get("repositoryDescription") or None
         self._write_repository(ctx, self._get(ctx, req), description=description)
         return {}
+
+    def update_repository_encryption_key(self, ctx: Context, req: Params) -> dict[str, Any]:
+        """Keep a repository under another KMS key, or under one for the first time."""
+        key_id = required(req, "kmsKeyId", "EncryptionKeyRequiredException")
+        repository, arn = self._rooms.encryption.change(ctx, self._get(ctx, req).id, key_id)
+        answer = {"repositoryId": repository.id, "kmsKeyId": arn, "originalKmsKeyId": repository.kms_key}
+        return {member: value for member, value in answer.items() if value is not None}
 
     def tag_resource(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Add tags to a repository, replacing those of the same key."""

@@ -34,7 +34,7 @@ class Transfers(Base):
         protocol = req.get("protocolVersion") or ""
         if protocol and not is_protocol(protocol):
             raise AwsError("ValidationException", "The Git-Protocol header is not valid.", status=400)
-        path = self._rooms.repositories.path(repository.id)
+        path = self._reader(ctx, repository).path
         advertise, session = bool(req.get("advertise")), req.get("session") or ""
         if session not in ("", *_SESSIONS):
             raise AwsError("ValidationException", "There is no such git service.", status=400)
@@ -48,7 +48,7 @@ class Transfers(Base):
     def git_push(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A push: {"pipe": what there is} when `advertise`, else {"pipe": the report}, when all is durable."""
         repository = self._get(ctx, req)
-        path = self._rooms.repositories.path(repository.id)
+        path = self._reader(ctx, repository).path
         if not isinstance(req, PushRequest):
             self._annotate(ctx, req, repository, transferred=False)
             answer = self._advertiser.receives(path)
@@ -61,16 +61,20 @@ class Transfers(Base):
         return {"pipe": self._push(ctx, repository, req)}
 
     def upload_archive(self, ctx: Context, req: Params) -> dict[str, Any]:
-        """Put a commit's files as a zip into a bucket, as the caller; what pipelines do with a source."""
+        """Put a commit's files as a zip into a bucket, as the caller; what pipelines do with a source.
+
+        `encryption`: PutObject's members that name a key.
+        """
         reader = self._open(ctx, req)
         commit_id = required(req, "commitId", "CommitIdRequiredException")
         model.check_commit_id(commit_id)
         if not reader.has_commit(commit_id):
             raise AwsError("CommitIdDoesNotExistException", f"The commit {commit_id} does not exist.")
         staged = self._archives.make(reader.repository.id, reader.path, commit_id)
-        target = {"Bucket": req.get("bucket", ""), "Key": req.get("key", "")}
+        target = {"Bucket": req.get("bucket", ""), "Key": req.get("key", ""), **(req.get("encryption") or {})}
         stored = ctx.forward().call("s3", "PutObject", {**target, "Body": staged, "ContentType": "application/zip"})
-        self._archives.remember(reader.repository.id, commit_id, staged)
+        if not str(stored.get("ServerSideEncryption", "")).startswith("aws:kms"):  # whose bytes only S3 can open
+            self._archives.remember(reader.repository.id, commit_id, staged)
         return {"commitId": commit_id, "size": staged.size, "versionId": stored.get("VersionId", "")}
 
     def _push(self, ctx: Context, repository: Repository, req: PushRequest) -> bytes:

@@ -20,11 +20,11 @@ class WithLargeFiles(CodeCommit):
     def git_pull(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A fetch, or what Git LFS may ask with the same permission."""
         if isinstance(req, LfsRequest):
-            return self._large.pull(ctx, self._get(ctx, req), req)
+            return self._large.pull(ctx, self._open(ctx, req).repository, req)
         return super().git_pull(ctx, req)
 
     def git_push(self, ctx: Context, req: Params) -> dict[str, Any]:
         """A push, or what Git LFS may ask with the same permission."""
         if isinstance(req, LfsRequest):
-            return self._large.push(ctx, self._get(ctx, req), req)
+            return self._large.push(ctx, self._open(ctx, req).repository, req)
         return super().git_push(ctx, req)

@@ -75,7 +75,7 @@ def attempt(git: Git, reader: Reader, source: str, destination: str, *, by_line:
     sides = compared.compare(git, reader, source, destination)
     if by_line and len(sides.by_source.keys() & sides.by_destination.keys()) > model.MAX_LOADED_FILES:
         raise AwsError("MaximumFileContentToLoadExceededException", "Too many files were changed on both sides.")
-    with scratch(git) as into:
+    with scratch(git, reader.path) as into:
         make = _lines if by_line else _files
         editor, conflicts = make(git, reader, sides, into)
         yield Attempt(git, reader, sides, by_line, into, editor, conflicts)

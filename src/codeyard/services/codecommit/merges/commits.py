@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codeyard.contract import AwsError, Params
-from codeyard.git import merging
+from codeyard.git import diff
 from codeyard.git.command import Git
 from codeyard.git.objects import NewObject, Signature, commit, parse_tree
 from codeyard.git.trees import largest_tree
@@ -59,8 +59,9 @@ def read_manner(req: Params) -> Manner:
     return Manner(req.get("conflictDetailLevel") or FILE_LEVEL, req.get("conflictResolutionStrategy") or "NONE")
 
 
-def read_wanted(req: Params, option: str, caller: str, at: int, default_message: str) -> Wanted:
-    """Read a merge request, with the refusals that need no repository. `at` is in seconds; the caller is an ARN."""
+def read_wanted(req: Params, option: str, caller: str, at: int, names: tuple[str, str]) -> Wanted:
+    """Read a merge request, with the refusals that need no repository. `at` is in seconds; the caller is an ARN; the
+    names are those of source and destination, for a message where the request has none."""
     name, email, message = (req.get(member) or "" for member in ("authorName", "email", "commitMessage"))
     model.check_author(name, email, message)
     manner = read_manner(req)
@@ -69,7 +70,7 @@ def read_wanted(req: Params, option: str, caller: str, at: int, default_message:
         manner,
         read_resolution(req.get("conflictResolution"), manner.strategy),
         Signature(name or caller, email, at),
-        message or default_message,
+        message or f"{'Squashed' if option == SQUASH else 'Merged'} {names[0]} into {names[1]}",
         bool(req.get("keepEmptyFolders")),
     )
 
@@ -88,7 +89,7 @@ def event_detail(option: str, manner: Manner, source: str, destination: str, bas
 
 def fast_forward(git: Git, reader: Reader, source: str, destination: str) -> Merged:
     """The source itself as the merge; ManualMergeRequiredException when the histories parted."""
-    if merging.merge_bases(git, reader.path, destination, source) != [destination]:
+    if not diff.is_ancestor(git, reader.path, destination, source):
         raise AwsError("ManualMergeRequiredException", "The branches cannot be merged by fast-forward.")
     return Merged(source, reader.root(source), destination)
 

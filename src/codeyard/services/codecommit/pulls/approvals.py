@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from codeyard.contract import AwsError
+from codeyard.formats.approval_pools import is_member, matches
 
 VERSION = "2018-11-08"
-SHORT = "CodeCommitApprovers:"
 MAX_DESTINATIONS, MAX_POOL, MAX_APPROVALS = 100, 50, 200
 MAX_RULES, MAX_TEMPLATES_OF_REPOSITORY, MAX_TEMPLATES = 30, 25, 1000
 
@@ -131,31 +131,3 @@ def _counted(one: Statement, approvers: Collection[str], account: str, groups: M
     if not one.pool:
         return len(own)
     return sum(any(is_member(member, arn, groups) for member in one.pool) for arn in own)
-
-
-def is_member(member: str, arn: str, groups: Mapping[str, Collection[str]] | None = None) -> bool:
-    """Whether a pool's member stands for the identity.
-
-    The short form is a user, a federated user, or a role's session written as `Role/session`.
-    """
-    if not member.startswith(SHORT):
-        return matches(member, arn) or arn in (groups or {}).get(member, ())
-    account, _, name = member.removeprefix(SHORT).partition(":")
-    forms = (f"iam::{account}:user/", f"sts::{account}:federated-user/", f"sts::{account}:assumed-role/")
-    return any(matches(f"arn:aws:{form}{name}", arn) for form in forms)
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether the text has the pattern's form, in which `*` is any characters; linear in both."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return pattern == text
-    if not text.startswith(first) or len(text) < len(first) + len(rest[-1]) or not text.endswith(rest[-1]):
-        return False
-    at, end = len(first), len(text) - len(rest[-1])
-    for part in rest[:-1]:
-        found = text.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
