@@ -23,9 +23,9 @@ def part(kit: Kit, outbound: Outbound | None = None) -> Part:
         api=Sns(kit),
         access=access(kit.db, kit.clock),
         errors=error_for,
+        doors=frozenset({"PublishOnce"}),
         reconcilers={EXPIRE: delivery.expire},
         effects={DELIVER: delivery.deliver},
-        on_start=signing.ensure,
     )
 
 

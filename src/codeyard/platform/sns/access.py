@@ -9,7 +9,7 @@ from typing import Any
 
 from codeyard.contract import Access, Check, Clock, Params, Principal, Scope, anywhere, request_tags, text
 from codeyard.platform.sns import store
-from codeyard.platform.sns.model import Subscription, default_policy
+from codeyard.platform.sns.model import NO_STATEMENTS, Subscription, default_policy
 from codeyard.storage import Database
 
 _ON_TOPIC = {
@@ -22,11 +22,12 @@ _ON_TOPIC = {
     "ListSubscriptionsByTopic": "TopicArn",
     "Publish": "TopicArn",
     "PublishBatch": "TopicArn",
+    "PublishOnce": "TopicArn",
     "ListTagsForResource": "ResourceArn",
     "TagResource": "ResourceArn",
     "UntagResource": "ResourceArn",
 }
-_ACTIONS = {"PublishBatch": "Publish"}
+_ACTIONS = {"PublishBatch": "Publish", "PublishOnce": "Publish"}
 _VOUCHING = frozenset({"codecommit.amazonaws.com"})  # CodeCommit's guide asks for a policy only across accounts
 
 
@@ -58,7 +59,8 @@ def _policy(db: Database, arn: str) -> tuple[str | None, dict[str, str | list[st
     # The default policy's AWS:SourceOwner names callers that AWS's own services vouch for (see _vouched), so that a
     # user of the account needs an identity policy like anywhere else.
     keys: dict[str, str | list[str]] = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
-    return found.attributes.get("Policy") or default_policy(found.arn, found.account), keys
+    policy = found.attributes.get("Policy") or default_policy(found.arn, found.account)
+    return (None if policy == NO_STATEMENTS else policy), keys
 
 
 def _vouched(scope: Scope) -> dict[str, str | list[str]]:

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 from codeyard.engine import Kit
 from codeyard.formats.moments import iso_millis
 from codeyard.outbound import Outbound, OutboundError, RefusedAddressError
-from codeyard.platform.sns import store
-from codeyard.platform.sns.model import Subscription, Topic
+from codeyard.platform.sns import mail, store
+from codeyard.platform.sns.model import MAIL, Subscription, Topic
 from codeyard.platform.sns.signing import Signing
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class Delivery:
 
     def __init__(self, kit: Kit, signing: Signing, outbound: Outbound) -> None:
         self._kit, self._signing, self._outbound = kit, signing, outbound
+        self._postman = mail.Postman(kit.settings.smtp)
 
     def deliver(self, token: str, payload: dict[str, Any]) -> None:
         """The effect: send one message to one subscription, if it is still there."""
@@ -42,6 +43,9 @@ class Delivery:
         if topic is None or subscription is None:
             return
         if payload["type"] == "Notification" and not subscription.confirmed:
+            return
+        if subscription.protocol in MAIL:
+            self._mail(topic, subscription, self._envelope(topic, subscription, payload))
             return
         raw = payload["type"] == "Notification" and subscription.attributes.get("RawMessageDelivery") == "true"
         body = payload["message"] if raw else json.dumps(self._envelope(topic, subscription, payload), indent=2)
@@ -65,6 +69,17 @@ class Delivery:
         raw = self._kit.sealer.open(base64.b64decode(payload["sealed"]), f"{DELIVER}:{payload['subscription']}")
         found: dict[str, Any] = json.loads(raw)
         return found
+
+    def _mail(self, topic: Topic, subscription: Subscription, envelope: Mapping[str, Any]) -> None:
+        plain = subscription.protocol == "email"
+        body = mail.text_of(envelope) if plain else json.dumps(envelope, indent=2)
+        subject = mail.subject_of(envelope)
+        try:
+            made = mail.compose(self._postman.sender, topic, subscription, subject, envelope, body)
+        except ValueError:  # a line break in a header: refused when it was given, unless an older server took it
+            log.warning("a message to the subscription %s cannot be a mail", subscription.arn)
+            return
+        self._postman.post(made, subscription.endpoint)
 
     def _post(self, subscription: Subscription, body: bytes, headers: Mapping[str, str]) -> None:
         try:

@@ -12,14 +12,26 @@ from typing import Any
 import orjson
 
 from codeyard.contract import not_implemented
-from codeyard.formats import event_pattern
+from codeyard.formats import event_pattern, resource_policies
+from codeyard.formats.resource_policies import NotJson, OutOfScope, PolicyFault
 from codeyard.platform.sns.errors import invalid
 
 MAX_MESSAGE = 262_144
 MAX_TOPICS = 100_000
 TOKEN_LIFE = 3 * 86_400 * 1_000_000
 PROTOCOLS = ("http", "https")
+MAIL = ("email", "email-json")
+_ADDRESS = re.compile(
+    r"(?=.{3,254}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
+    re.ASCII,
+)
 _NAME = re.compile(r"[A-Za-z0-9_\-]{1,256}", re.ASCII)
+_MAX_POLICY = 30_720
+ACTIONS = frozenset(  # API reference, AddPermission: what a topic's policy can let others do
+    {"AddPermission", "DeleteTopic", "GetTopicAttributes", "ListSubscriptionsByTopic", "Publish", "Receive"}
+    | {"RemovePermission", "SetTopicAttributes", "Subscribe"}
+)
 _TOPIC_ATTRIBUTES = ("DisplayName", "Policy", "SignatureVersion")
 _SUBSCRIPTION_ATTRIBUTES = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope")
 
@@ -63,6 +75,14 @@ def check_name(name: str) -> None:
         raise invalid("Topic Name")
 
 
+def policy_of(statements: list[dict[str, Any]]) -> str:
+    """The policy of these statements, as a topic keeps it."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+NO_STATEMENTS = policy_of([])  # what is left when the last permission is removed: it neither lets in nor keeps out
+
+
 def default_policy(topic_arn: str, account: str) -> str:
     """The policy that a topic has until one is set: its own account may use it."""
     actions = (
@@ -96,24 +116,25 @@ def check_topic_attribute(name: str, value: str) -> None:
     if name not in _TOPIC_ATTRIBUTES:
         raise invalid("AttributeName")
     if name == "Policy":
-        policy_statements(value)
+        check_policy(value)
     if name == "SignatureVersion" and value not in ("1", "2"):
         raise invalid("SignatureVersion")
-    if name == "DisplayName" and len(value) > 100:
+    if name == "DisplayName" and (len(value) > 100 or any(ord(c) < 32 or ord(c) == 127 for c in value)):
         raise invalid("DisplayName")
 
 
-def policy_statements(text: str) -> list[dict[str, Any]]:
-    """The statements of a policy; InvalidParameter when it is none."""
+def check_policy(text: str) -> None:
+    """InvalidParameter for a policy that could not be judged by, or that speaks of other things than topics."""
+    if len(text.encode()) > _MAX_POLICY:
+        raise invalid("Policy too large")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        resource_policies.check(text, vendor="sns")
+    except OutOfScope:
+        raise invalid("Policy statement action out of service scope!") from None
+    except NotJson:
         raise invalid("Policy Error: null") from None
-    found = document.get("Statement") if isinstance(document, dict) else None
-    statements: list[Any] = found if isinstance(found, list) else [found]
-    if not all(isinstance(one, dict) and one.get("Effect") in ("Allow", "Deny") for one in statements):
-        raise invalid("Policy statement must be an object with an Effect")
-    return statements
+    except PolicyFault as fault:
+        raise invalid(f"Policy Error: {fault}") from None
 
 
 def check_subscription_attribute(name: str, value: str, scope: str) -> None:
@@ -171,10 +192,19 @@ def _filtered(attribute: Mapping[str, Any]) -> Any:
     return value
 
 
-def check_endpoint(protocol: str, endpoint: str) -> None:
-    """Refuse protocols that this server cannot deliver by, and endpoints that are no URL of the protocol."""
+def check_endpoint(protocol: str, endpoint: str, *, mail: bool) -> None:
+    """Refuse protocols that this server cannot deliver by, and endpoints that are no URL or address of the protocol.
+
+    `mail` says whether the administrator set a mail server.
+    """
+    if protocol in MAIL:
+        if not mail:
+            raise invalid("Protocol", f"{protocol} needs a mail server: set one with codeyard serve --smtp-host")
+        if not is_address(endpoint):
+            raise invalid("Endpoint", "Email address")
+        return
     if protocol not in PROTOCOLS:
-        known = ("email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
+        known = ("sms", "sqs", "application", "lambda", "firehose")
         reason = (
             f"{protocol} is not available on this server"
             if protocol in known
@@ -183,6 +213,17 @@ def check_endpoint(protocol: str, endpoint: str) -> None:
         raise invalid("Protocol", reason)
     if not endpoint.startswith(f"{protocol}://") or len(endpoint) > 2048 or any(ord(char) <= 32 for char in endpoint):
         raise invalid("Endpoint", f"Endpoint must match the specified protocol: {protocol}")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is one plain e-mail address, without a name, comments, quotes or line breaks."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def check_raw(protocol: str, name: str, value: str) -> None:
+    """Raw messages go to HTTP endpoints alone."""
+    if name == "RawMessageDelivery" and value.lower() == "true" and protocol in MAIL:
+        raise invalid("Attributes", f"Delivery protocol [{protocol}] does not support raw message delivery.")
 
 
 def check_message(entry: Mapping[str, Any]) -> None:

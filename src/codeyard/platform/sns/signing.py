@@ -1,4 +1,4 @@
-"""The key that messages are signed with, and its certificate: made once, the key kept sealed."""
+"""The key that messages are signed with, and its certificate: made at first use, the key kept sealed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ class Signing:
         self._kit = kit
         self._key: rsa.RSAPrivateKey | None = None
 
-    def ensure(self) -> None:
-        """Make key and certificate where there are none."""
+    def _ensure(self) -> None:
         if self._row() is not None:
             return
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -42,7 +41,7 @@ class Signing:
 
     def certificate_pem(self) -> str:
         """The certificate that receivers check signatures by."""
-        self.ensure()
+        self._ensure()
         return str(self._row().certificate)
 
     def sign(self, message: Mapping[str, str], version: str) -> str:
@@ -53,7 +52,7 @@ class Signing:
 
     def _loaded(self) -> rsa.RSAPrivateKey:
         if self._key is None:
-            self.ensure()
+            self._ensure()
             plain = self._kit.sealer.open(bytes(self._row().key), _CONTEXT)
             loaded = serialization.load_der_private_key(plain, None)
             assert isinstance(loaded, rsa.RSAPrivateKey)

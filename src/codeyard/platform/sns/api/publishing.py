@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from codeyard.platform.sns.delivery import DELIVER, sealed
 from codeyard.platform.sns.errors import invalid
 
 _BATCH = 10
+_ONCE = uuid.UUID("4be0f1de-7a0a-5f6b-93b8-6f3a9d2a1c55")
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_\-]{1,80}", re.ASCII)
 
 
@@ -31,6 +33,17 @@ class Publishing(Base):
 
         def write(tx: Any) -> dict[str, Any]:
             self._send(ctx, tx, arn, req, message_id)
+            return {"MessageId": message_id}
+
+        return ctx.write(write)
+
+    def publish_once(self, ctx: Context, req: Params) -> dict[str, Any]:
+        """Publish for another service of this program: the same token again is the same message, not one more."""
+        message_id = str(uuid.uuid5(_ONCE, f"{req['TopicArn']}\n{req['Token']}"))
+        model.check_message(req)
+
+        def write(tx: Any) -> dict[str, Any]:
+            self._send(ctx, tx, req["TopicArn"], req, message_id)
             return {"MessageId": message_id}
 
         return ctx.write(write)

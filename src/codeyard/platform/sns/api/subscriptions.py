@@ -23,11 +23,12 @@ class Subscriptions(Base):
         """Subscribe an endpoint and send it a confirmation message; again: the message is sent again."""
         protocol, endpoint = req["Protocol"], req.get("Endpoint") or ""
         self._kit.db.read(lambda tx: self._topic(tx, req["TopicArn"]))  # its absence is told before other faults
-        model.check_endpoint(protocol, endpoint)
+        model.check_endpoint(protocol, endpoint, mail=self._kit.settings.smtp is not None)
         attributes = dict(req.get("Attributes") or {})
         scope = attributes.get("FilterPolicyScope", "MessageAttributes")
         for name, value in attributes.items():
             model.check_subscription_attribute(name, value, scope)
+            model.check_raw(protocol, name, value)
         token, message_id = self._kit.ids.token(192, _TOKEN), self._kit.ids.uuid()
         arn = f"{req['TopicArn']}:{self._kit.ids.uuid()}"
 
@@ -146,6 +147,7 @@ class Subscriptions(Base):
             one = self._subscription(tx, req["SubscriptionArn"])
             scope = one.attributes.get("FilterPolicyScope", "MessageAttributes")
             model.check_subscription_attribute(name, value, scope)
+            model.check_raw(one.protocol, name, value)
             kept = value.lower() if name == "RawMessageDelivery" else value
             store.save_subscription(tx, replace(one, attributes={**one.attributes, name: kept}))
             return {}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params, not_implemented
+from codeyard.formats.resource_policies import listed
 from codeyard.platform.sns import model, store
 from codeyard.platform.sns.api.base import PAGE, Base
 from codeyard.platform.sns.errors import invalid
@@ -90,6 +91,8 @@ class Topics(Base):
             raise invalid("AWSAccountId")
         if not all(len(one) == 12 and one.isdigit() for one in req["AWSAccountId"]):
             raise invalid("AWSAccountId")
+        if not model.ACTIONS.issuperset(req["ActionName"]):
+            raise invalid("Policy statement action out of service scope!")
 
         def write(tx: Any) -> dict[str, Any]:
             topic = self._topic(tx, req["TopicArn"])
@@ -103,6 +106,7 @@ class Topics(Base):
                 "Action": [f"SNS:{action}" for action in req["ActionName"]],
                 "Resource": topic.arn,
             }
+            model.check_policy(model.policy_of([*statements, added]))
             return self._set_policy(tx, topic, [*statements, added])
 
         return ctx.write(write)
@@ -119,8 +123,7 @@ class Topics(Base):
 
     @staticmethod
     def _set_policy(tx: Any, topic: Topic, statements: list[dict[str, Any]]) -> dict[str, Any]:
-        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        store.set_topic(tx, topic.arn, attributes={**topic.attributes, "Policy": policy})
+        store.set_topic(tx, topic.arn, attributes={**topic.attributes, "Policy": model.policy_of(statements)})
         return {}
 
     def tag_resource(self, ctx: Context, req: Params) -> dict[str, Any]:
@@ -155,7 +158,8 @@ class Topics(Base):
 
 
 def _statements(topic: Topic) -> list[dict[str, Any]]:
-    return model.policy_statements(topic.attributes.get("Policy") or model.default_policy(topic.arn, topic.account))
+    kept = topic.attributes.get("Policy") or model.default_policy(topic.arn, topic.account)
+    return listed(json.loads(kept)["Statement"])
 
 
 def _tags(given: Any) -> dict[str, str]:
