@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ RUN = """([more, only]) => axe.run({exclude: [".linenos"]}, {
   rules: only.length ? {} : Object.fromEntries(more.map((name) => [name, {enabled: true}])),
 }).then((found) => found.violations.map((one) => [one.id, one.nodes.map((node) => node.html)]))"""
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-FOCUSABLE = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
+FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,7 @@ def pages(world: World) -> dict[str, str]:
     world.worker.log(job, 0, colours + "long " * 400 + "\n")
     deployment = _deployment(yard)
     tip = yard.client("codecommit").get_branch(repositoryName="greeter", branchName="main")["branch"]["commitId"]
+    pull = world.pull_request()
     executions = world.pipelines.list_pipeline_executions(pipelineName="greeter")["pipelineExecutionSummaries"]
     return {
         "/signin": "/signin",
@@ -71,6 +73,19 @@ def pages(world: World) -> dict[str, str]:
         "/repositories/{name}/files/{path:path}": "/repositories/greeter/files/app.py",
         "/repositories/{name}/commits": "/repositories/greeter/commits",
         "/repositories/{name}/commit/{commit}": f"/repositories/greeter/commit/{tip}",
+        "/repositories/{name}/blame/{path:path}": "/repositories/greeter/blame/app.py",
+        "/repositories/{name}/history/{path:path}": "/repositories/greeter/history/app.py",
+        "/repositories/{name}/branches": "/repositories/greeter/branches",
+        "/repositories/{name}/compare": "/repositories/greeter/compare?before=main&after=rival&view=split",
+        "/repositories/{name}/settings": "/repositories/greeter/settings",
+        "/repositories/{name}/pulls": "/repositories/greeter/pulls",
+        "/repositories/{name}/pulls/new": "/repositories/greeter/pulls/new?source=rival",
+        "/repositories/{name}/pulls/{pull}": pull,
+        "/repositories/{name}/pulls/{pull}/commits": f"{pull}/commits",
+        "/repositories/{name}/pulls/{pull}/changes": f"{pull}/changes",
+        "/repositories/{name}/pulls/{pull}/conflicts": f"{pull}/conflicts",
+        "/approval-templates": "/approval-templates",
+        "/approval-templates/{template:path}": "/approval-templates/Seniors",
         "/deployments": "/deployments",
         "/deployments/{deployment}": f"/deployments/{deployment}",
         "/trail": "/trail?key=EventName&value=CreateRepository",
@@ -93,11 +108,16 @@ def test_no_page_of_the_console_is_forgotten_here(world: World, pages: dict[str,
     assert {route.path for route in routes if not route.path.endswith("/live")} == set(pages)
 
 
+def _some(pages: dict[str, str]) -> dict[str, str]:
+    """Every third page; in `make deep` every one."""
+    return pages if os.environ.get("CODEYARD_DEEP") else dict(list(pages.items())[::3])
+
+
 def test_axe_finds_nothing_on_any_page_wide_and_light_nor_narrow_and_dark(desk: Desk, pages: dict[str, str]) -> None:
     source = Path(__file__).with_name("js")
     axe = (npm.packages(source) / "node_modules" / "axe-core" / "axe.min.js").read_text()
     found = {}
-    for path, page in _all(desk, {**pages, "a problem": "/builds/nothing:here"}):
+    for path, page in _all(desk, {**_some(pages), "a problem": "/builds/nothing:here"}):
         if path.startswith("/trail"):
             page.get_by_text("JSON").first.click()
         page.evaluate(axe)
@@ -115,11 +135,17 @@ def test_axe_finds_nothing_on_any_page_wide_and_light_nor_narrow_and_dark(desk: 
 def test_tab_visits_everything_on_every_page_in_its_order_with_a_ring_around_it_and_goes_on(
     desk: Desk, pages: dict[str, str]
 ) -> None:
-    for path, page in _all(desk, pages):
+    for path, page in _all(desk, _some(pages)):
         page.locator(".skip").focus()
         wanted = page.evaluate(
-            """(all) => { window.places = [...document.querySelectorAll(all)].filter(
-                 (one) => !one.disabled && one.checkVisibility()); return places.length }""",
+            """(all) => {
+                 const visited = (one) => {  // of radio buttons that belong together Tab visits one
+                   const all = [...document.getElementsByName(one.name)];
+                   return all.find((other) => other.checked) ?? all[0];
+                 };
+                 window.places = [...document.querySelectorAll(all)].filter(
+                 (one) => !one.disabled && one.checkVisibility() && (one.type !== "radio" || one === visited(one)));
+                 return places.length }""",
             FOCUSABLE,
         )
         seen = []

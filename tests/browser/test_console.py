@@ -140,7 +140,12 @@ def test_a_log_grows_with_its_colours_and_the_phases_follow(desk: Desk, world: W
 def test_files_commits_and_differences_are_read(desk: Desk, world: World) -> None:
     page = desk.member("/repositories")
     page.get_by_role("link", name="greeter").click()
-    assert page.get_by_label("HTTP").input_value() == f"{world.yard.endpoint}/v1/repos/greeter"
+    page.get_by_text("Clone", exact=True).click()
+    assert page.get_by_label("HTTP", exact=True).input_value() == f"git clone {world.yard.endpoint}/v1/repos/greeter"
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy: SSH").click()
+    expect_of(page.get_by_role("status")).to_have_text("Copied")
+    assert "ssh://YOUR-KEY-ID@" in page.evaluate("navigator.clipboard.readText()")
     page.get_by_role("link", name="app.py").click()
     expect_of(page.get_by_role("region", name="app.py")).to_contain_text("def greeting")
     page.get_by_role("link", name="Commits").click()

@@ -91,6 +91,40 @@ class World:
             result={"summary": "looks right", "status": "Approved"},
         )
 
+    def pull_request(self) -> str:
+        """A pull request with everything on it: a conflict, comments at lines, rules, some satisfied; its page."""
+        client, made = self.yard.client("codecommit"), {"repositoryName": REPOSITORY}
+        first = client.get_commit(**made, commitId=client.get_branch(**made, branchName="main")["branch"]["commitId"])
+        parent = first["commit"]["parents"][0]
+        client.create_branch(**made, branchName="rival", commitId=parent)
+        text = APP.replace("Hello", "Good evening")
+        puts = [{"filePath": name, "fileContent": text.encode()} for name in ("app.py", "src/more.py")]
+        said = {"commitMessage": f"Greet late {HOSTILE}", "authorName": "Bob", "email": "b@x.example"}
+        tip = client.create_commit(**made, branchName="rival", parentCommitId=parent, putFiles=puts, **said)["commitId"]
+        self.yard.call("codecommit", "TagResource", {"resourceArn": self.arn, "tags": {"team": "blue"}})
+        rule = '{"Version":"2018-11-08","Statements":[{"Type":"Approvers","NumberOfApprovalsNeeded":1}]}'
+        client.create_approval_rule_template(approvalRuleTemplateName="Seniors", approvalRuleTemplateContent=rule)
+        client.associate_approval_rule_template_with_repository(approvalRuleTemplateName="Seniors", **made)
+        target = {**made, "sourceReference": "rival", "destinationReference": "main"}
+        about = {"title": f"Greet late {HOSTILE}", "description": "It **is** late:\n\n- [app](app.py)\n\n```\nx\n```"}
+        number = client.create_pull_request(targets=[target], **about)["pullRequest"]["pullRequestId"]
+        client.create_pull_request_approval_rule(
+            pullRequestId=number, approvalRuleName="Own", approvalRuleContent=rule.replace(":1}", ":2}")
+        )
+        place = {"pullRequestId": number, **made, "beforeCommitId": parent, "afterCommitId": tip}
+        line = {"filePath": "app.py", "filePosition": 8, "relativeFileVersion": "AFTER"}
+        comment = client.post_comment_for_pull_request(content="Late?", location=line, **place)["comment"]["commentId"]
+        client.post_comment_reply(content="Very.", inReplyTo=comment)
+        client.put_comment_reaction(commentId=comment, reactionValue=":heart:")
+        client.post_comment_for_pull_request(content="All in all: `fine`.", **place)
+        return f"/repositories/{REPOSITORY}/pulls/{number}"
+
+    @property
+    def arn(self) -> str:
+        """The repository's ARN."""
+        found = self.yard.client("codecommit").get_repository(repositoryName=REPOSITORY)
+        return str(found["repositoryMetadata"]["Arn"])
+
     def _user(self) -> None:
         iam = self.yard.client("iam")
         iam.create_user(UserName="ada")

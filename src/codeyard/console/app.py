@@ -16,13 +16,29 @@ from starlette.staticfiles import StaticFiles
 from codeyard.console.changes import Changes
 from codeyard.console.headers import OwnHosts, SafeHeaders
 from codeyard.console.live import live
-from codeyard.console.pages import builds, deployments, pipelines, repositories, signin, trail
+from codeyard.console.pages import (
+    builds,
+    commits,
+    deployments,
+    pipelines,
+    pull,
+    pull_changes,
+    pulls,
+    repositories,
+    settings,
+    signin,
+    templates,
+    trail,
+)
 from codeyard.console.sessions import Sessions
 from codeyard.console.web import Site, cookie, root_of
 from codeyard.contract import Principal
 from codeyard.gateway import Gateway
 from codeyard.gateway.ports import Identity
 
+# What one does with a pull request, beside merging it: each a function of pages.pull_changes, and a path.
+_DONE = ("comment", "reply", "edit", "delete", "react", "approve", "override", "rule", "retell", "close")
+_SET = ("describe", "default", "tag", "trigger", "template")  # as well, of pages.settings
 HOSTS = ("console.localhost",)
 
 
@@ -100,13 +116,41 @@ def routes(site: Site, identity: Identity, changes: Changes) -> list[Route | Mou
         _get("/repositories", page(repositories.index)),
         _get("/repositories/{name}", page(repositories.show)),
         _get("/repositories/{name}/files/{path:path}", page(repositories.files)),
-        _get("/repositories/{name}/commits", page(repositories.commits)),
-        _get("/repositories/{name}/commit/{commit}", page(repositories.commit)),
+        _get("/repositories/{name}/blame/{path:path}", page(repositories.blame)),
+        _get("/repositories/{name}/history/{path:path}", page(repositories.history)),
+        _get("/repositories/{name}/branches", page(repositories.branches)),
+        _get("/repositories/{name}/commits", page(commits.index)),
+        _get("/repositories/{name}/commit/{commit}", page(commits.show)),
+        _get("/repositories/{name}/compare", page(commits.between)),
+        *_pulls(page),
+        _get("/repositories/{name}/settings", page(settings.show)),
+        *(_post("/repositories/{name}/settings/" + part, page(getattr(settings, part))) for part in _SET),
+        _get("/approval-templates", page(templates.index)),
+        _post("/approval-templates", page(templates.create)),
+        _get("/approval-templates/{template:path}", page(templates.show)),
+        _post("/approval-templates/{template:path}", page(templates.change)),
         _get("/deployments", page(deployments.index)),
         _get("/deployments/{deployment}", page(deployments.show)),
         _get("/deployments/{deployment}/live", page(live(changes, deployments.looker))),
         _post("/deployments/{deployment}/stop", page(deployments.stop)),
         _get("/trail", page(trail.index)),
+    ]
+
+
+def _pulls(page: Callable[..., Callable[..., object]]) -> list[Route]:
+    base = "/repositories/{name}/pulls"
+    one = base + "/{pull}"
+    done = {name: getattr(pull_changes, name) for name in _DONE}
+    return [
+        _get(base, page(pulls.index)),
+        _get(f"{base}/new", page(pulls.new)),
+        _post(f"{base}/new", page(pulls.create)),
+        _get(one, page(pull.conversation)),
+        _get(f"{one}/commits", page(pull.commits)),
+        _get(f"{one}/changes", page(pull.changes)),
+        _get(f"{one}/conflicts", page(pull.conflicted)),
+        *(_post(f"{one}/{name}", page(action)) for name, action in done.items()),
+        _post(f"{one}/merge", page(pull_changes.merge, most_form=pull_changes.MOST_FORM)),
     ]
 
 

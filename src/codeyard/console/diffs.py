@@ -15,12 +15,16 @@ Opcode = tuple[str, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a difference: kind is `same`, `add`, `del` or `gap` (where lines are left out)."""
+    """One line of a difference: kind is `same`, `add`, `del` or `gap` (where lines are left out).
+
+    `marks` are the places (start, end) of the words that changed in it.
+    """
 
     kind: str
     old: int | None
     new: int | None
     text: str
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 def difference(before: str, after: str) -> list[Row] | None:

@@ -9,12 +9,13 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from codeyard.console.ansi import ansi, visible
+from codeyard.console.markdown import as_html
 
 _TONES = {
-    "good": ("succeeded", "success", "approved", "ready"),
+    "good": ("succeeded", "success", "approved", "ready", "merged"),
     "bad": ("failed", "failure", "fault", "timedout", "rejected", "faulted", "clienterror"),
-    "busy": ("inprogress", "created", "queued", "pending", "stopping", "baking"),
-    "warn": ("stopped", "superseded", "cancelled", "abandoned", "skipped"),
+    "busy": ("inprogress", "created", "queued", "pending", "stopping", "baking", "open"),
+    "warn": ("stopped", "superseded", "cancelled", "abandoned", "skipped", "closed"),
 }
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words}
 _WORDS = {"InProgress": "In progress", "IN_PROGRESS": "In progress", "TIMED_OUT": "Timed out"}
@@ -59,6 +60,16 @@ def who(arn: str | None) -> str:
     return (arn or "").rpartition("/")[2]
 
 
+def branch(reference: str | None) -> str:
+    """A reference's branch."""
+    return (reference or "").removeprefix("refs/heads/")
+
+
+def member(text: str) -> str:
+    """A member of an approval pool, short: without the form's name and the account."""
+    return text.split(":", 2 if text.startswith("CodeCommitApprovers:") else 5)[-1]
+
+
 def tone(status: str | None) -> str:
     """The colour class of a status: good, bad, busy, warn or idle."""
     return _TONE_OF.get((status or "").lower().replace("_", "").replace(" ", ""), "idle")
@@ -87,6 +98,9 @@ FILTERS: dict[str, Any] = {
     "short": short,
     "first_line": first_line,
     "who": who,
+    "branch": branch,
+    "member": member,
+    "markdown": as_html,
     "tone": tone,
     "words": words,
     "ansi": ansi,

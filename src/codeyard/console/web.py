@@ -20,7 +20,7 @@ from codeyard.contract import AwsError, Client, Origin
 from codeyard.gateway import Gateway
 
 COOKIE = "codeyard-session"
-_MOST_FORM = 64 * 1024
+MOST_FORM = 64 * 1024
 _STALE = "This form is out of date or came from another site. Go back, reload the page and try again."
 _MISSING = ("NotFoundException", "DoesNotExistException", "NotFound")
 Page = Callable[["Visit"], Awaitable[Response]]
@@ -44,14 +44,14 @@ class Site:
         self._templates.filters.update(formats.FILTERS)
         self._templates.globals.update(region=region)
 
-    def page(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    def page(self, page: Page, *, most_form: int = MOST_FORM) -> Callable[[Request], Awaitable[Response]]:
         """Guard a page: only for the signed-in, changes only with their token and from our own origin."""
 
         async def guarded(request: Request) -> Response:
             session = self.sessions.find(cookie(request))
             if session is None:
                 return _sign_in_first(request)
-            form = await read_form(request) if request.method == "POST" else {}
+            form = await read_form(request, most_form) if request.method == "POST" else {}
             if request.method == "POST" and not (from_here(request) and same(form.get("csrf", ""), session.csrf)):
                 values = {"session": session, "root": root_of(request), "path": ""}
                 return self.render("problem.html", 403, title="Refused", message=_STALE, back="/", **values)
@@ -70,11 +70,11 @@ class Site:
             self._changed()
         return answer
 
-    def render(self, template: str, status: int = 200, **values: Any) -> Response:
+    def render(self, template: str, status: int = 200, /, **values: Any) -> Response:
         """A page."""
         return HTMLResponse(self.fragment(template, **values), status)
 
-    def fragment(self, template: str, **values: Any) -> str:
+    def fragment(self, template: str, /, **values: Any) -> str:
         """A template as text."""
         return self._templates.get_template(template).render(**values)
 
@@ -115,11 +115,11 @@ class Visit:
         except AwsError as error:
             return error
 
-    def render(self, template: str, status: int = 200, **values: Any) -> Response:
+    def render(self, template: str, status: int = 200, /, **values: Any) -> Response:
         """A page."""
         return self.site.render(template, status, path=path_of(self.request), **self._common, **values)
 
-    def fragment(self, template: str, **values: Any) -> str:
+    def fragment(self, template: str, /, **values: Any) -> str:
         """A part of a page, as text."""
         return self.site.fragment(template, **self._common, **values)
 
@@ -143,14 +143,14 @@ def go(path: str, at: str = "") -> Response:
     return RedirectResponse(quote(path, safe="/:@?=&%") + (f"#{at}" if at else ""), 303)
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, str]:
     """The posted fields (application/x-www-form-urlencoded); raises HTTPException for what no form of ours sends."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise HTTPException(415, "Forms are sent as application/x-www-form-urlencoded.")
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MOST_FORM:
+        if len(body) > most:
             raise HTTPException(413, "This form is too large.")
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=100))

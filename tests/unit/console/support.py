@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from codeyard.console.app import Console
 from codeyard.console.changes import Changes
@@ -146,7 +146,7 @@ class Browser:
             "type": "http",
             "method": method,
             "scheme": self.scheme,
-            "path": self.root + place,
+            "path": self.root + unquote(place),
             "raw_path": (self.root + place).encode(),
             "query_string": query.encode(),
             "root_path": self.root,

@@ -16,6 +16,71 @@ document.addEventListener("keydown", (press) => {
   going = press.key === "g";
 });
 
+// n and p go to the next and the previous file or comment.
+const stops = [...document.querySelectorAll("[data-stop]")];
+document.addEventListener("keydown", (press) => {
+  const step = { n: 1, p: -1 }[press.key];
+  if (!step || !stops.length || !keys?.checked || press.ctrlKey || press.metaKey || press.altKey) return;
+  if (press.target.closest("input:not([type=checkbox]), select, textarea")) return;
+  const here = stops.lastIndexOf(document.activeElement.closest("[data-stop]"));
+  const next = stops[here < 0 ? (step > 0 ? 0 : -1) : here + step];
+  if (!next) return;
+  next.focus({ preventScroll: true });
+  next.scrollIntoView({ block: next.offsetHeight > innerHeight / 2 ? "start" : "center" });
+});
+
+// Marks "viewed" are this browser's own. They belong to the very versions of a file: a new one is not viewed yet.
+const marks = document.querySelector("[data-viewed-of]");
+if (marks) {
+  const key = `viewed:${marks.dataset.viewedOf}`;
+  const seen = new Set(JSON.parse(localStorage.getItem(key) ?? "[]"));
+  for (const box of document.querySelectorAll("[data-viewed]")) {
+    const body = box.closest("section").querySelector("[data-body]");
+    box.closest("label").hidden = false;
+    box.checked = body.hidden = seen.has(box.dataset.viewed);
+    box.addEventListener("change", () => {
+      seen[box.checked ? "add" : "delete"](box.dataset.viewed);
+      body.hidden = box.checked;
+      localStorage.setItem(key, JSON.stringify([...seen].slice(-500)));
+    });
+  }
+}
+
+// A click on a line's number takes the comment's form there.
+document.documentElement.classList.add("scripted");
+document.addEventListener("click", (click) => {
+  const cell = click.target.closest(".diff [data-side]");
+  const fold = cell?.closest(".difference").querySelector(".lined");
+  if (!fold) return;
+  const row = document.createElement("tr"), place = row.appendChild(document.createElement("td"));
+  const old = fold.closest("tr");
+  row.className = "note";
+  place.colSpan = 4;
+  cell.closest("tr").after(row);
+  place.append(fold);
+  old?.remove();
+  fold.open = true;
+  fold.querySelector("[name=line]").value = cell.textContent;
+  fold.querySelector("[name=side]").value = cell.dataset.side;
+  fold.querySelector("textarea").focus();
+});
+
+// Copy buttons; where the browser keeps the clipboard shut, the text is selected to be copied by hand.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.setAttribute("aria-label", `Copy: ${button.parentElement.querySelector("label").textContent.trim()}`);
+  button.addEventListener("click", async () => {
+    const text = button.parentElement.querySelector("input");
+    try {
+      await navigator.clipboard.writeText(text.value);
+      document.getElementById("news").textContent = "Copied";
+      button.textContent = "Copied";
+    } catch {
+      text.select();
+    }
+  });
+}
+
 // A part of the page is replaced as the server sends it; focus and what was typed stay. Changed statuses are announced.
 const said = (part) => [...part.querySelectorAll("[data-news]")].map((one) => one.dataset.news);
 function replace(part, html) {
