@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from tests.scenarios.test_builds_without_a_sandbox import Site
+from tests.scenarios.test_builds_without_a_sandbox import EVERYTHING, Site
 from tests.security.raw import found_in
+from tests.support.fuse import lacking
 from tests.support.yard import wait_until
 
 # The server's own credentials, not users' data: docs/howto/keep-the-root-key-elsewhere.md tells of them.
@@ -58,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         with closing(sqlite3.connect(site.data / "codeyard.db")) as held:
             held.execute("BEGIN")
             held.execute("SELECT count(*) FROM meta").fetchone()
-            for step in (keys, objects, values, identities, messages, builds):
+            for step in (keys, objects, values, sources, identities, messages, builds):
                 step(done)
             yield done
     finally:
@@ -68,7 +69,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def keys(run: Run) -> None:
     """Key material that was brought, and data keys and plaintexts that passed through."""
     kms = run.site.client("kms")
-    run.key = kms.create_key()["KeyMetadata"]["Arn"]
+    root = {"AWS": "arn:aws:iam::123456789012:root", "Service": "logs.us-east-1.amazonaws.com"}
+    policy = {"Version": "2012-10-17", "Statement": [{**EVERYTHING, "Principal": root, "Action": "kms:*"}]}
+    run.key = kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]
     kms.encrypt(KeyId=run.key, Plaintext=run.secret("kms plaintext").encode())
     run.secrets["data key"] = kms.generate_data_key(KeyId=run.key, KeySpec="AES_256")["Plaintext"]
     brought = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
@@ -113,6 +116,20 @@ def values(run: Run) -> None:
     event = {"timestamp": 1_700_000_000_000, "message": run.secret("log event") * 20}
     event["timestamp"] = int(os.stat(run.site.data / "endpoint.json").st_mtime * 1000)
     logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[event])
+    logs.create_log_group(logGroupName="locked", kmsKeyId=run.key)
+    logs.create_log_stream(logGroupName="locked", logStreamName="s")
+    locked = [{**event, "message": run.secret("locked log event")}]
+    logs.put_log_events(logGroupName="locked", logStreamName="s", logEvents=locked)
+
+
+def sources(run: Run) -> None:
+    """Source code in a repository under the key, where such a one can be."""
+    if lacking():
+        return
+    code = run.site.client("codecommit")
+    code.create_repository(repositoryName="sealed", kmsKeyId=run.key)
+    text = run.secret("source code").encode() * 100
+    code.put_file(repositoryName="sealed", branchName="main", filePath="a.txt", fileContent=text)
 
 
 def identities(run: Run) -> None:
@@ -171,7 +188,8 @@ def builds(run: Run) -> None:
             "env": {"secrets-manager": {"IT": "for-build"}},
             "phases": {"build": {"commands": commands}},
             "artifacts": {"files": ["b.txt", "c.txt"]},
-        }
+        },
+        encryptionKey=run.key,
     )
     packed = io.BytesIO()
     s3 = run.site.client("s3")
@@ -190,8 +208,9 @@ def builds(run: Run) -> None:
 def test_no_value_is_on_the_disk_in_any_form(run: Run) -> None:
     assert (run.site.data / "codeyard.db-wal").stat().st_size > 100_000, "the WAL has the run's pages"
     sought = {name: plain for name, plain in run.secrets.items() if name != "open parameter"}
-    assert found_in(run.site.data.parent, sought, without=[f"data/{name}" for name in ("git", *OWN)]) == []
-    assert len(sought) >= 24
+    plain = ("git/open", "git/repositories", *OWN)  # what stands open while the server runs, and links into it
+    assert found_in(run.site.data.parent, sought, without=[f"data/{name}" for name in plain]) == []
+    assert len(sought) >= 26 - bool(lacking())
 
 
 def test_the_walk_finds_what_is_there_packed_or_not(run: Run, tmp_path: Path) -> None:
@@ -221,9 +240,16 @@ def test_with_its_key_disabled_nothing_reads_and_each_use_is_on_the_trail(run: R
         assert code(s3.get_object, Bucket=BUCKET, Key="locked") == "KMS.DisabledException"
         assert code(ssm.get_parameter, Name="/own", WithDecryption=True) == "InvalidKeyId"
         assert code(kept.get_secret_value, SecretId="bytes") == "DecryptionFailure"
+        assert code(s3.get_object, Bucket="files", Key="made.zip") == "KMS.DisabledException"
+        logs, sealed = run.site.client("logs"), run.site.client("codecommit")
+        assert code(logs.filter_log_events, logGroupName="locked") == "InvalidParameterException"
+        asked = {"repositoryName": "sealed", "filePath": "a.txt"}
+        assert lacking() or code(sealed.get_file, **asked) == "EncryptionKeyDisabledException"
     finally:
         kms.enable_key(KeyId=run.key)
-    for service in ("s3", "ssm", "secretsmanager"):
+    if not lacking():
+        sealed.get_file(**asked)
+    for service in ("s3", "ssm", "secretsmanager", *(() if lacking() else ("codecommit",))):
         # A successful read is on the trail within 200 ms.
         wait_until(lambda service=service: len(uses(run, service, "Decrypt")) >= 2)
         assert any("DisabledException" in one for one in uses(run, service, "Decrypt")), service

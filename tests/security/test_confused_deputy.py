@@ -87,3 +87,41 @@ def test_a_user_cannot_pretend_to_be_a_deputy(module_yard: TestYard) -> None:
     client = module_yard.client("sns", keys=keys)
     with pytest.raises(client.exceptions.AuthorizationErrorException):
         client.publish(TopicArn=topic, Message="m")
+
+
+def test_no_client_can_say_that_a_service_calls_for_it(module_yard: TestYard) -> None:
+    kms = module_yard.client("kms")
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    called = {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}
+    through: dict[str, Any] = {"Effect": "Allow", "Action": "kms:*", "Resource": arn}
+    statements = [
+        {**through, "Condition": {"StringEquals": called}},
+        {**through, "Condition": {"Bool": {"aws:ViaAWSService": "true"}}},
+        {**through, "Condition": {"ForAnyValue:StringEquals": {"aws:CalledVia": "ssm.amazonaws.com"}}},
+    ]
+    keys = module_yard.user("forger", statements)
+    client = module_yard.client("kms", keys=keys, user_agent_extra="ssm.amazonaws.com")
+    forged = {
+        "kms:ViaService": "ssm.us-east-1.amazonaws.com",
+        "X-Amz-Via-Service": "ssm.us-east-1.amazonaws.com",
+        "X-Amz-Invoked-By": "ssm.amazonaws.com",
+        "X-Amz-Source-Service": "ssm.amazonaws.com",
+        "X-Amz-Source-Arn": f"arn:aws:ssm:us-east-1:{module_yard.account}:parameter/x",
+        "X-Forwarded-Host": "ssm.us-east-1.amazonaws.com",
+        "Via": "1.1 ssm.us-east-1.amazonaws.com",
+        "Forwarded": "by=ssm.amazonaws.com;for=127.0.0.1",
+    }
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"].update({name: value for name, value in forged.items() if ":" not in name})
+        body = json.loads(params["body"])
+        body |= {"ViaService": forged["kms:ViaService"], "kms:ViaService": forged["kms:ViaService"]}
+        params["body"] = json.dumps(body)
+
+    client.meta.events.register("before-call.kms.Encrypt", add)
+    context = {"PARAMETER_ARN": forged["X-Amz-Source-Arn"], "kms:ViaService": forged["kms:ViaService"]}
+    for more in ({}, {"EncryptionContext": context}):
+        with pytest.raises(client.exceptions.ClientError, match="AccessDeniedException"):
+            client.encrypt(KeyId=arn, Plaintext=b"x", **more)
+    allowed = module_yard.user("through", [*statements, {"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}])
+    module_yard.client("ssm", keys=allowed).put_parameter(Name="sealed", Value="v", Type="SecureString", KeyId=arn)

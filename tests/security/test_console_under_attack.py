@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import botocore.exceptions
+import botocore.session
 import pytest
 from starlette.routing import Route
 
 from codeyard.console.changes import event
 from codeyard.console.headers import HEADERS
 from tests.support.yard import TestYard
-from tests.unit.console.support import ADA, Answer, Browser
+from tests.unit.console.support import ADA, Answer, Browser, Gateway
 
 NO_SESSION = {"/signin", "/signin/once", "/signout"}  # each refuses other sites' pages by itself
 PATHS = [
@@ -29,7 +34,7 @@ POSTS = [path for method, path in PATHS if method == "POST"]
 
 
 def _filled(path: str) -> str:
-    for name in ("name", "execution", "build", "commit", "deployment", "path:path"):
+    for name in ("name", "execution", "build", "commit", "deployment", "pull", "template:path", "path:path"):
         path = path.replace("{" + name + "}", "x")
     return path
 
@@ -91,6 +96,18 @@ PAYLOADS = (
 )
 
 
+MARKDOWN = """
+[a](javascript:alert(1)) [b](JaVaScRiPt:alert(1)) [c](data:text/html,<script>alert(1)</script>) [d](vbscript:alert(1))
+[e](//evil.example/x) [f](<javascript:alert(1)>) ![g](x" onerror="alert(1)) [h](x" onclick="alert(1)) <https://x/"onclick=alert(1)>
+[i]: javascript:alert(1) "title"
+[i] [j](\\\\evil.example) [k](/\\evil.example) <img src=x onerror=alert(1)> `<script>alert(1)</script>`
+
+```html" onclick="alert(1)
+<script>alert(1)</script>
+```
+"""
+
+
 @dataclass
 class Found(HTMLParser):
     """What a browser would make of a page: its elements, with what could run."""
@@ -108,10 +125,17 @@ class Found(HTMLParser):
         for name, value in attrs:
             if name.startswith("on") or name in ("style", "srcdoc") or value == "evil":
                 self.harm.append(f"{tag} {name}")
-            if name in ("href", "src", "action", "formaction") and not (value or "/").startswith(("/", "#", "?")):
+            if name in ("href", "src", "action", "formaction") and not _ours(value or "/", named.get("rel")):
                 self.harm.append(f"{tag} {name}={value}")
 
     handle_startendtag = handle_starttag
+
+
+def _ours(target: str, rel: str | None) -> bool:
+    """A place on this host, or one of the web to which the browser tells nothing of where it comes from."""
+    if target.startswith("https://") and rel == "noopener noreferrer nofollow":
+        return True
+    return target.startswith(("/", "#", "?")) and not target.startswith(("//", "/\\"))
 
 
 def harm_in(text: str) -> list[str]:
@@ -139,6 +163,8 @@ class World:
         token = yard.yard.console.sessions.link(principal)
         assert self.browser.post("/signin/once", {"token": token}).status == 303
         self.commits = self._repository()
+        self.pull = self._pull_request()
+        self._rules()
         self._pipeline()
 
     def _repository(self) -> list[str]:
@@ -166,6 +192,68 @@ class World:
             branch = _name(text).replace("\\", "").replace("[", "").replace(" ", "").replace(":", "").replace("*", "")
             git.create_branch(repositoryName="hostile", branchName=f"b{number}{branch}", commitId=made[-1])
         return made
+
+    def _pull_request(self) -> str:
+        """A pull request that says it everywhere, with a conflict and comments by its lines."""
+        git = self.yard.client("codecommit")
+        git.create_branch(repositoryName="hostile", branchName="rival", commitId=self.commits[0])
+        for branch, parent in (("main", self.commits[-1]), ("rival", self.commits[0])):
+            done = git.create_commit(
+                repositoryName="hostile",
+                branchName=branch,
+                parentCommitId=parent,
+                commitMessage=_printable(),
+                putFiles=[
+                    {
+                        "filePath": "fight<img src=x onerror=alert(1)>.txt",
+                        "fileContent": f"{branch} {_printable()}".encode(),
+                    },
+                    {"filePath": "README.md", "fileContent": (branch + MARKDOWN + "\n\n".join(PAYLOADS)).encode()},
+                ],
+            )
+        target = {"repositoryName": "hostile", "sourceReference": "rival", "destinationReference": "main"}
+        about = {"title": _printable()[:150], "description": MARKDOWN + _printable()}
+        pull = git.create_pull_request(targets=[target], **about)["pullRequest"]
+        number = str(pull["pullRequestId"])
+        place = {"beforeCommitId": self.commits[0], "afterCommitId": done["commitId"]}
+        for text in (*PAYLOADS, MARKDOWN):
+            for at in ({}, {"filePath": "README.md", "filePosition": 1, "relativeFileVersion": "AFTER"}):
+                where = {
+                    "pullRequestId": number,
+                    "repositoryName": "hostile",
+                    **place,
+                    **({"location": at} if at else {}),
+                }
+                said = git.post_comment_for_pull_request(content=text, **where)["comment"]
+            git.post_comment_reply(inReplyTo=said["commentId"], content=text)
+        rule = json.dumps(
+            {"Version": "2018-11-08", "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1}]}
+        )
+        git.create_pull_request_approval_rule(
+            pullRequestId=number, approvalRuleName=_printable()[:100], approvalRuleContent=rule
+        )
+        return number
+
+    def _rules(self) -> None:
+        git, name = self.yard.client("codecommit"), PAYLOADS[1] + "/?#&"
+        rule = {
+            "Version": "2018-11-08",
+            "DestinationReferences": ["refs/heads/" + PAYLOADS[0]],
+            "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1}],
+        }
+        about = {"approvalRuleTemplateContent": json.dumps(rule), "approvalRuleTemplateDescription": _printable()}
+        git.create_approval_rule_template(approvalRuleTemplateName=name, **about)
+        link = {"approvalRuleTemplateName": name, "repositoryName": "hostile"}
+        git.associate_approval_rule_template_with_repository(**link)
+        arn = git.get_repository(repositoryName="hostile")["repositoryMetadata"]["Arn"]
+        self.yard.call("codecommit", "TagResource", {"resourceArn": arn, "tags": {"owner": "a=b /:@"}})
+        trigger = {
+            "name": PAYLOADS[0].replace(" ", ""),
+            "destinationArn": f"arn:aws:sns:us-east-1:{self.yard.account}:t",
+        }
+        trigger |= {"branches": [], "events": ["all"], "customData": _printable()}
+        git.put_repository_triggers(repositoryName="hostile", triggers=[trigger])
+        self.template = name
 
     def _pipeline(self) -> None:
         role = self.yard.role("p", "codepipeline.amazonaws.com", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
@@ -201,6 +289,13 @@ class World:
         )
         for number in range(len(PAYLOADS)):
             paths.append(f"/repositories/hostile/files/code{number}.{['py', 'html', 'md', 'js'][number % 4]}")
+        base, fight = f"/repositories/hostile/pulls/{self.pull}", quote("fight<img src=x onerror=alert(1)>.txt")
+        paths += [base, *(f"{base}/{tab}" for tab in ("commits", "changes", "changes?view=split", "conflicts"))]
+        paths += [f"/repositories/hostile/{tab}" for tab in ("pulls", "branches", "settings", "pulls/new?source=rival")]
+        paths += [f"/repositories/hostile/compare?before=main&after=rival&view={view}" for view in ("unified", "split")]
+        paths += [f"/repositories/hostile/{view}/README.md" for view in ("blame", "history")]
+        paths += [f"/repositories/hostile/{view}/{fight}?at=rival" for view in ("files", "blame", "history")]
+        paths += ["/approval-templates", f"/approval-templates/{quote(self.template)}"]
         for path in paths:
             yield path, self.browser.get(path, user_agent="<script>alert(1)</script>")
 
@@ -242,6 +337,100 @@ def test_nothing_in_a_link_is_reflected_as_more_than_text(world: World, query: s
         assert answer.status < 500
         assert harm_in(answer.text) == []
         assert not answer["location"] or answer["location"].startswith("/")
+
+
+JSON = {
+    "CloudTrailEvent": json.dumps(
+        dict.fromkeys(("eventName", "errorCode", "errorMessage", "sourceIPAddress"), " ".join(PAYLOADS))
+    ),
+    **dict.fromkeys(
+        ("approvalRuleTemplateContent", "approvalRuleContent"),
+        json.dumps(
+            {
+                "Version": "2018-11-08",
+                "DestinationReferences": PAYLOADS,
+                "Statements": [
+                    {"Type": "Approvers", "NumberOfApprovalsNeeded": 1, "ApprovalPoolMembers": PAYLOADS},
+                ],
+            }
+        ),
+    ),
+}
+
+
+@cache
+def _model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+class Liar(Gateway):
+    """Answers every operation by its model, with hostile bytes in each text that the model leaves open."""
+
+    def client(self, principal: Any, account: str, region: str, *, origin: Any) -> Any:
+        """A client to which every service is hostile."""
+
+        def call(service: str, operation: str, params: Any) -> dict[str, Any]:
+            answer = self.answer(service, operation)
+            return {name: value for name, value in answer.items() if name.lower() != "nexttoken"}  # it would not end
+
+        return SimpleNamespace(call=call)
+
+    def answer(self, service: str, operation: str) -> dict[str, Any]:
+        """An answer to the operation; the doors that have no model have theirs made of others'."""
+        service_model = _model(service)
+        if operation == "GetBlame":
+            said = dict.fromkeys(("authorName", "summary"), " ".join(PAYLOADS))
+            span = {"startLine": 1, "lines": 1, "commitId": "c" * 40, "authorDate": datetime(2026, 1, 1, tzinfo=UTC)}
+            return {
+                "commitId": "c" * 40,
+                "blobId": "b" * 40,
+                "filePath": " ".join(PAYLOADS),
+                "spans": [{**span, **said}],
+            }
+        if operation == "GetCommitsFromMergeBase":
+            return {"commits": [self.made(service_model.shape_for("Commit"), 0)]}
+        shape = service_model.operation_model(operation).output_shape
+        made: dict[str, Any] = self.made(shape, 0) if shape else {}
+        return made
+
+    def made(self, shape: Any, depth: int) -> Any:
+        """A value of the shape."""
+        if shape.type_name == "structure":
+            members = shape.members.items() if depth < 9 else ()
+            found = {name: self.made(member, depth + 1) for name, member in members}
+            return found | {name: text for name, text in JSON.items() if name in found}
+        if shape.type_name == "list":
+            return [self.made(shape.member, depth + 1)]
+        if shape.type_name == "map":
+            return {self.text(shape.key): self.made(shape.value, depth + 1)}
+        plain = {"integer": 1, "long": 1, "boolean": True, "float": 0.5, "double": 0.5}
+        if shape.type_name in plain:
+            return plain[shape.type_name]
+        if shape.type_name == "timestamp":
+            return datetime(2026, 1, 1, tzinfo=UTC)
+        return _printable().encode() if shape.type_name == "blob" else self.text(shape)
+
+    def text(self, shape: Any) -> str:
+        """What the model lists, or else hostile bytes."""
+        return str(shape.enum[0]) if getattr(shape, "enum", None) else " ".join(PAYLOADS)
+
+
+@pytest.mark.parametrize("path", [path for method, path in PATHS if method == "GET"])
+def test_no_page_trusts_what_services_tell(path: str) -> None:
+    browser = Browser(gateway=Liar())
+    browser.sign_in()
+    answer = browser.get(_filled(path) + ("?at=main" if "repositories" in path else ""))
+    if not answer["content-type"].startswith("text/event-stream"):
+        assert answer.status < 500, answer.text[-500:]
+        assert harm_in(answer.text) == []
+
+
+def test_the_pages_do_show_what_services_tell() -> None:
+    browser, shown = Browser(gateway=Liar()), 0
+    browser.sign_in()
+    for path in (path for method, path in PATHS if method == "GET" and "live" not in path and "events" not in path):
+        shown += "alert(1)" in browser.get(_filled(path)).text
+    assert shown >= 8
 
 
 def test_no_text_begins_a_field_or_ends_an_event_of_a_live_page() -> None:

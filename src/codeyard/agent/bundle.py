@@ -16,6 +16,7 @@ from codeyard.agent.config import Config
 from codeyard.formats.zips import BROKEN, Limits, opened
 
 _MEMBERS = 500_000
+_DEEPEST = 200  # folders within folders; what makes and walks them is recursive
 _LIMITS = Limits(members=_MEMBERS, total=1 << 62)  # how much there is room for is the writer's to say
 _CHUNK = 1 << 20
 _MAX_EXTENDED = 1 << 20
@@ -117,6 +118,8 @@ class Writer:
         bad = clean.startswith("/") or ".." in parts or any(c in name for c in "\0\n\r")
         if bad or (len(parts[0]) == 2 and parts[0][1] == ":"):
             raise BundleError(f"The bundle has a member outside itself: {name[:200]!r}")
+        if len(parts) > _DEEPEST:
+            raise BundleError(f"The bundle has folders more than {_DEEPEST} deep: {name[:200]!r}")
         return self._root / clean
 
     def _crosses_link(self, path: Path) -> bool:

@@ -15,7 +15,7 @@ from codeyard.agent.config import Config
 from codeyard.agent.install import Installer, InstallError, Places
 from codeyard.agent.journal import Entry, Journal, Result
 from codeyard.agent.specification import Specification
-from codeyard.formats import appspec
+from codeyard.formats import appspec, yamls
 from codeyard.formats.appspec import AppSpec, AppSpecError
 
 _OF_LAST_REVISION = ("ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic")
@@ -41,7 +41,7 @@ class Executor:
             return True
         try:
             return self._appspec(archive, spec).is_noop(event)
-        except (AppSpecError, OSError):
+        except (ValueError, OSError):
             return False
 
     def perform(self, entry: Entry, spec: Specification) -> Result:
@@ -99,7 +99,10 @@ class Executor:
                 f'revision-relative path "{spec.appspec}". The revision was unpacked to directory "{archive}", and the '
                 "AppSpec file was expected but not found."
             )
-        return appspec.parse(path.read_text())
+        if not _within(archive, path):
+            raise AppSpecError("The AppSpec file is a link that leads out of the bundle")
+        with path.open("rb") as file:
+            return appspec.parse(file.read(yamls.LARGEST + 1).decode())
 
     def _download(self, spec: Specification) -> None:
         folder = self._folder(spec)
@@ -140,11 +143,12 @@ class Executor:
 
     def _script(self, entry: Entry, spec: Specification, hook: appspec.Hook, archive: Path) -> hooks.Script:
         path = Path(os.path.normpath(archive / hook.location.lstrip("/")))
-        if archive not in path.parents:
+        if archive not in path.parents or not _within(archive, path):
             message = f"Script does not exist at specified location: {hook.location}"
             raise hooks.HookError(hooks.MISSING, hook.location, message)
         cwd = self._config.root_directory or Path("/")
-        return hooks.Script(hook, path, self._run_folder(entry, spec), cwd, self._environment(entry, spec))
+        until = hooks.begin(self._folder(spec) / "hooks" / entry.event) + appspec.EVENT_LIMIT_S
+        return hooks.Script(hook, path, self._run_folder(entry, spec), cwd, self._environment(entry, spec), until)
 
     def _environment(self, entry: Entry, spec: Specification) -> dict[str, str]:
         place = spec.revision
@@ -181,6 +185,11 @@ class Executor:
         for folder in folders[self._config.max_revisions - 1 :]:
             if str(folder) != kept and folder.name != spec.deployment:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _within(archive: Path, path: Path) -> bool:
+    """Whether the path, its links followed, lies in the archive."""
+    return Path(os.path.realpath(archive)) in Path(os.path.realpath(path)).parents
 
 
 def _write(path: Path, text: str) -> None:

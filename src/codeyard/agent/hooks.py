@@ -7,6 +7,7 @@ script that was given up never starts later.
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import shlex
@@ -41,13 +42,14 @@ class HookError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script to run: where it is, what to tell it, and the folder where its run is kept."""
+    """A script to run: where it is, what to tell it, the folder of its run, and when its event's time ends."""
 
     hook: Hook
     path: Path
     run: Path
     cwd: Path
     environment: Mapping[str, str]
+    until: float = math.inf
 
 
 def execute(script: Script, stopping: Callable[[], bool]) -> str:
@@ -55,10 +57,22 @@ def execute(script: Script, stopping: Callable[[], bool]) -> str:
     _check(script)
     child = None
     if not (script.run / "claim").exists():
+        if time.time() >= script.until:
+            message = f"Script at specified location: {script.hook.location} was not started: the event's time is over"
+            raise HookError(TIMED_OUT, script.hook.location, message)
         child = _start(script)
     started = _await_process(script, child)
     _await_end(script, started, child, stopping)
     return _judge(script)
+
+
+def begin(event: Path) -> float:
+    """When the event's first script was come to, whichever agent process did so; kept in the event's folder."""
+    event.mkdir(parents=True, exist_ok=True)
+    mark = event / "begun"
+    if not mark.exists():
+        mark.touch()
+    return mark.stat().st_mtime
 
 
 def begun(run: Path) -> bool:
@@ -137,12 +151,13 @@ def _await_end(
     script: Script, started: float, child: subprocess.Popen[bytes] | None, stopping: Callable[[], bool]
 ) -> None:
     status, pause = script.run / "status", 0.002
+    allowed = min(script.hook.timeout, script.until - started)
     while not status.exists():
-        left = started + script.hook.timeout - time.time()
+        left = started + allowed - time.time()
         if left <= 0:
             _kill(script.run, child)
             message = f"Script at specified location: {script.hook.location} failed to complete in "
-            raise HookError(TIMED_OUT, script.hook.location, f"{message}{script.hook.timeout} seconds", log(script))
+            raise HookError(TIMED_OUT, script.hook.location, f"{message}{allowed:.0f} seconds", log(script))
         if stopping():
             raise InterruptedError
         alive = child.poll() is None if child is not None else _alive(script.run)

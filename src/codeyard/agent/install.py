@@ -74,6 +74,7 @@ class Installer:
             for folder in plan.folders:
                 _note(lines.write, folder)
                 lines.flush()
+                self._places.check(folder)
                 folder.mkdir(exist_ok=True)
             for destination, source in plan.copies.items():
                 _note(lines.write, destination)
@@ -178,6 +179,8 @@ def _copy(source: Path, destination: Path) -> None:
         os.symlink(os.readlink(source), destination)
         return
     aside = destination.with_name(f".{destination.name[:200]}.codeyard-new")
+    if aside.is_symlink():  # a bundle's own: it must not be written through
+        raise InstallError(f"There is a link at {aside}")
     shutil.copy(source, aside)
     aside.replace(destination)
 

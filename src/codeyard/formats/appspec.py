@@ -15,7 +15,8 @@ import yaml
 from codeyard.formats.globs import starred
 from codeyard.formats.yamls import LARGEST, BoundedLoader
 
-DEFAULT_TIMEOUT_S = 3600
+EVENT_LIMIT_S = 3600  # user guide, "AppSpec hooks section": all scripts of a lifecycle event together
+DEFAULT_TIMEOUT_S = EVENT_LIMIT_S
 FILE_EXISTS_BEHAVIORS = ("DISALLOW", "OVERWRITE", "RETAIN")
 _TYPES = ("file", "directory")
 _PERMISSION_BITS = 4
@@ -35,7 +36,7 @@ class FileMapping:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One script of a lifecycle event."""
+    """One script of a lifecycle event; no script may take longer than the whole event."""
 
     location: str
     timeout: int = DEFAULT_TIMEOUT_S
@@ -223,7 +224,7 @@ def _timeout(value: Any, location: str) -> int:
             "application specification file. Make corrections in the hooks section of the AppSpec file, and then "
             "try again."
         )
-    return seconds
+    return min(seconds, EVENT_LIMIT_S)
 
 
 def _permission(entry: Mapping[str, Any], os: str) -> Permission:

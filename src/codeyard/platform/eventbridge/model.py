@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from codeyard.contract import AwsError, not_implemented
+from codeyard.formats import resource_policies
+from codeyard.formats.resource_policies import NotJson, PolicyFault
 from codeyard.platform.eventbridge import transform
 
 DEFAULT_BUS = "default"
@@ -174,12 +176,12 @@ def permission(arn: str, req: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_policy(text: str) -> None:
-    """Raise for a policy document that is none."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise invalid("This policy contains invalid Json") from None
-    if not isinstance(document, dict) or not isinstance(document.get("Statement"), list | dict):
-        raise invalid("This policy contains invalid Json")
-    if len(text) > 10_240:
+    """Raise for a policy document that could not be judged by, or speaks of other things than events."""
+    if len(text.encode()) > 10_240:
         raise AwsError("PolicyLengthExceededException", "The size of the policy is over 10240 bytes.")
+    try:
+        resource_policies.check(text, vendor="events")
+    except NotJson:
+        raise invalid("This policy contains invalid Json") from None
+    except PolicyFault as fault:
+        raise invalid(f"This policy contains invalid statements: {fault}") from None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from codeyard.contract import AwsError
+from codeyard.formats import resource_policies
+from codeyard.formats.resource_policies import PolicyFault
 from codeyard.platform.secretsmanager.errors import invalid
 
 CURRENT, PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
@@ -122,31 +123,13 @@ def tags_of(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 def check_policy(text: str, *, block_public: bool = False) -> None:
     """Raise MalformedPolicyDocumentException, or PublicPolicyException where letting everybody in is blocked."""
-    statements = _statements(text)
-    if statements is None:
-        raise AwsError("MalformedPolicyDocumentException", "This resource policy contains invalid Json.")
-    if not all(_is_statement(one) for one in statements):
-        raise AwsError("MalformedPolicyDocumentException", "This resource policy contains a malformed statement.")
+    try:
+        statements = resource_policies.check(text)
+    except PolicyFault as fault:
+        said = f"This resource policy is malformed: {fault}"
+        raise AwsError("MalformedPolicyDocumentException", said) from None
     if block_public and any(_is_public(one) for one in statements):
         raise AwsError("PublicPolicyException", "This resource policy grants broad access to the secret.")
-
-
-def _statements(text: str) -> list[Any] | None:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict) or "Statement" not in document:
-        return None
-    found = document["Statement"]
-    return found if isinstance(found, list) else [found]
-
-
-def _is_statement(one: Any) -> bool:
-    if not isinstance(one, dict) or one.get("Effect") not in ("Allow", "Deny"):
-        return False
-    named = "Principal" in one or "NotPrincipal" in one
-    return named and ("Action" in one or "NotAction" in one) and ("Resource" in one or "NotResource" in one)
 
 
 def _is_public(one: Mapping[str, Any]) -> bool:

@@ -74,14 +74,19 @@ def split_selector(given: str) -> tuple[str, str]:
 
 
 def names_of(given: str, account: str, region: str) -> tuple[str, ...]:
-    """The names that a name or an ARN may stand for; none where the ARN is of another place."""
-    if not given.startswith("arn:"):
+    """The names that a name or an ARN may stand for, as it is given first; none where the ARN is of another place.
+
+    Outside a hierarchy a leading slash makes no other parameter (user guide, "Uniqueness": /a and a are not two).
+    """
+    if given.startswith("arn:"):
+        parts = given.split(":", 5)
+        if len(parts) != 6 or parts[2:5] != ["ssm", region, account] or not parts[5].startswith("parameter/"):
+            return ()
+        given = parts[5].removeprefix("parameter")
+    plain = given.removeprefix("/")
+    if not plain or "/" in plain:
         return (given,)
-    parts = given.split(":", 5)
-    if len(parts) != 6 or parts[2:5] != ["ssm", region, account] or not parts[5].startswith("parameter/"):
-        return ()
-    plain = parts[5].removeprefix("parameter/")
-    return (f"/{plain}", plain) if "/" not in plain else (f"/{plain}",)
+    return (given, plain if given != plain else f"/{plain}")
 
 
 def arn_tail(name: str) -> str:

@@ -154,3 +154,17 @@ def test_a_value_is_never_kept_unsealed_when_its_type_changes_meanwhile(
         _put(rooms, "/secret", "hush", Type="SecureString")
     with pytest.raises(AwsError, match="ParameterNotFound"):
         rooms.call("ssm", "GetParameter", {"Name": "/secret"})
+
+
+def test_a_slash_before_a_single_name_makes_no_other_parameter(rooms: Rooms) -> None:
+    _put(rooms, "/one", "first")
+    with pytest.raises(AwsError) as caught:
+        _put(rooms, "one", "second")
+    assert caught.value.code == "ParameterAlreadyExists"
+    for name in ("one", "/one", "/one:1"):
+        found = rooms.call("ssm", "GetParameter", {"Name": name})["Parameter"]
+        assert (found["Name"], found["Value"]) == ("/one", "first")
+        assert found["ARN"].endswith(":parameter/one")
+    _put(rooms, "/tree/one", "another")
+    assert rooms.call("ssm", "GetParameter", {"Name": "one"})["Parameter"]["Value"] == "first"
+    assert rooms.call("ssm", "DeleteParameters", {"Names": ["/one", "one"]})["DeletedParameters"] == ["/one"]

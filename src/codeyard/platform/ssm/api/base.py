@@ -19,7 +19,7 @@ class Base:
         self._kit = kit
 
     def _own_name(self, ctx: Context, given: str) -> str:
-        """The name that a name or an ARN means here; of an ARN's two readings the one that exists."""
+        """The name that a name or an ARN means here; of two readings the one that exists."""
         names = model.names_of(given, ctx.account, ctx.region)
         if len(names) == 1:
             return names[0]
