@@ -29,7 +29,7 @@ from codeyard.edge.git.http import GitHttp
 from codeyard.edge.git.ssh import GitSsh
 from codeyard.edge.listener import YardServer, bind
 from codeyard.edge.unix import bind_unix
-from codeyard.engine import Engine, Jobs, Kit, Settings, SystemClock, SystemIds
+from codeyard.engine import Engine, Jobs, Kit, Settings, Smtp, SystemClock, SystemIds
 from codeyard.gateway import Gateway, Registry
 from codeyard.gateway.clients import LateClients
 from codeyard.platform import (
@@ -49,7 +49,7 @@ from codeyard.platform.cloudtrail.record import build_record
 from codeyard.platform.iam.accounts import Accounts
 from codeyard.platform.iam.door import IamDoor
 from codeyard.platform.iam.outbound import PATH as OUTBOUND_PATH
-from codeyard.services import codebuild, codecommit, codedeploy, codepipeline
+from codeyard.services import codebuild, codecommit, codedeploy, codepipeline, codestar_notifications
 from codeyard.storage import FileBlobs, Keyring, assert_not_writing, open_database
 from codeyard.storage.durable import replace_durably
 from codeyard.wire.codec import Wire
@@ -81,6 +81,7 @@ class Options:
     runner_lease: int = 60
     unsafe_local_builds: bool = False
     allow_private_outbound: bool = False
+    smtp: Smtp | None = None
 
 
 class Yard:
@@ -150,6 +151,7 @@ class Yard:
             *codebuild.parts(self.kit),
             *codedeploy.parts(self.kit),
             codepipeline.part(self.kit),
+            codestar_notifications.part(self.kit),
         )
 
     def _gateway(self) -> Gateway:
@@ -244,6 +246,9 @@ class Yard:
         self.gateway.auditor.stop()
         self.aws.close()
         self.git.close()
+        for part in self.parts:
+            if part.on_close is not None:
+                part.on_close()
         self.db.close()
         for sock, _ in self.sockets:
             sock.close()
@@ -314,6 +319,7 @@ class Yard:
             runner_lease=self.options.runner_lease,
             unsafe_local_builds=self.options.unsafe_local_builds,
             allow_private_outbound=self.options.allow_private_outbound,
+            smtp=self.options.smtp,
             reserved_bucket_names=frozenset(path.strip("/").split("/")[0] for path in FIXED_PATHS),
         )
 

@@ -63,7 +63,7 @@ class Site:
         found: dict[str, Any] = getattr(client, method)(**params)
         return found
 
-    def project(self, spec: dict[str, Any]) -> None:
+    def project(self, spec: dict[str, Any], **more: Any) -> None:
         """A project from a zip to a zip in the bucket `files`."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as bundle:
@@ -84,6 +84,7 @@ class Site:
             artifacts={"type": "S3", "location": "files", "name": "made.zip", "packaging": "ZIP"},
             environment={"type": "LINUX_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL"},
             serviceRole=role,
+            **more,
         )
 
     def begin(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.short import Short
+from tests.crash.short import NAME, Short
 from tests.crash.support import wait_until, yard_in
 
 STEPS = (
@@ -82,9 +82,21 @@ def test_a_push_is_built_and_deployed_on_either_database(
         short = Short(yard)
         short.set_up()
         execution = short.execution_of(short.push())
+        said = watched(yard.data, execution)
 
         ended = {e["pipelineExecutionId"]: e["status"] for e in short.wait_ended()}
 
         assert ended[execution] == "Succeeded"
         assert (tmp_path / "host" / "root" / "srv" / "release.txt").read_text() == "release 1\n"
+        assert said[-1] == "Succeeded"
+        assert [line for line in said if "│ [Container]" in line and "Phase complete: BUILD State: SUCCEEDED" in line]
+        assert len(said) == len(set(said)), "no line comes twice"
         short.check()
+
+
+def watched(data: Path, execution: str) -> list[str]:
+    """What `codeyard watch` prints while the execution runs."""
+    command = [sys.executable, "-m", "codeyard.cli", "watch", NAME, "--execution", execution, "--data", str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()

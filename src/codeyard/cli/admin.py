@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from codeyard.cli.endpoint import not_running
 from codeyard.edge.unix import connect_unix
 
 
@@ -29,7 +30,7 @@ def ask(data: Path, path: str, body: dict[str, Any]) -> dict[str, Any]:
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
     except (ConnectionError, FileNotFoundError):
-        raise click.ClickException(f"no server is running on {data}. Start one: codeyard serve --data {data}") from None
+        raise not_running(data) from None
     finally:
         connection.close()
     if response.status != 200:

@@ -8,6 +8,8 @@ import sys
 
 import click
 
+from codeyard.git import gocryptfs
+
 _PROGRAMS = {
     "git": ("repositories", "apt-get install git"),
     "bwrap": ("builds in a sandbox", "apt-get install bubblewrap"),
@@ -30,7 +32,15 @@ def command() -> None:
         f"{'ok     ' if allowed else 'missing'} user namespaces"
         + ("" if allowed else "  ->  sysctl kernel.unprivileged_userns_clone=1")
     )
+    lacking = gocryptfs.missing()
+    click.echo(
+        f"{'missing' if lacking else 'ok     '} gocryptfs    repositories under KMS keys (optional)" + _fix(lacking)
+    )
     sys.exit(1 if missing or not allowed else 0)
+
+
+def _fix(lacking: str) -> str:
+    return f"  ->  {lacking}" if lacking else ""
 
 
 def _user_namespaces() -> bool:

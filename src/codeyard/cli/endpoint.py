@@ -43,6 +43,11 @@ def read_endpoint(data: Path) -> dict[str, Any]:
     return found
 
 
+def not_running(data: Path) -> click.ClickException:
+    """What is said where nobody answers at the address in endpoint.json."""
+    return click.ClickException(f"no server is running on {data}. Start one: codeyard serve --data {data}")
+
+
 def client(endpoint: dict[str, Any], service: str) -> Any:
     """A botocore client of the running server, as its first administrator; where that one's keys count no
     more, with those of the environment."""

@@ -10,7 +10,7 @@ from typing import Any
 import botocore.exceptions
 import click
 
-from codeyard.cli.endpoint import DATA, client, read_endpoint
+from codeyard.cli.endpoint import DATA, client, not_running, read_endpoint
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _FIXES = {
@@ -95,7 +95,7 @@ def _tell(name: str, data: Path, act: Callable[[], Any]) -> Any:
     try:
         return act()
     except botocore.exceptions.EndpointConnectionError:
-        raise click.ClickException(f"no server is running on {data}. Start one: codeyard serve --data {data}") from None
+        raise not_running(data) from None
     except botocore.exceptions.ClientError as problem:
         fix = _FIXES.get(str(problem.response.get("Error", {}).get("Code")), "{problem}")
         raise click.ClickException(fix.format(name=name, problem=problem)) from None

@@ -12,7 +12,7 @@ from typing import Any
 import botocore.exceptions
 import click
 
-from codeyard.cli.endpoint import DATA, client, read_endpoint
+from codeyard.cli.endpoint import DATA, client, not_running, read_endpoint
 
 PATH = "/codeyard/protect/"
 _WRITES = ("GitPush", "DeleteBranch", "PutFile", "DeleteFile", "CreateCommit", "MergeBranchesByFastForward",
@@ -47,7 +47,7 @@ def command(
             return
         refused = kept.write(list(_arns(iam, only)), pull_requests=pull_requests)
     except botocore.exceptions.EndpointConnectionError:
-        raise click.ClickException(f"no server is running on {data}. Start one: codeyard serve --data {data}") from None
+        raise not_running(data) from None
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as problem:
         raise click.ClickException(str(problem)) from None
     click.echo(f"{', '.join(branches)} of {repository} can be changed by {', '.join(only) or 'nobody'} only")
@@ -64,10 +64,10 @@ class Protection:
 
     def __init__(self, iam: Any, repository: str, references: Sequence[str]) -> None:
         self._iam, self._repository, self._references = iam, repository, references
-        _, _, _, self._region, self._account, name = repository.split(":", 5)
+        *_, account, name = repository.split(":", 5)
         digest = hashlib.sha256("\n".join([repository, *references]).encode()).hexdigest()[:12]
         self.name = f"{name[:80]}-{digest}"
-        self.policy_arn = f"arn:aws:iam::{self._account}:policy{PATH}{self.name}"
+        self.policy_arn = f"arn:aws:iam::{account}:policy{PATH}{self.name}"
 
     def document(self, allowed: Sequence[str], *, pull_requests: bool) -> dict[str, Any]:
         """AWS's policy for branches (CodeCommit's guide, "Limit pushes and merges to branches"), but for `allowed`."""

@@ -14,6 +14,7 @@ import click
 
 from codeyard.cli import logs
 from codeyard.cli.endpoint import ROOT_KEY
+from codeyard.cli.mail import smtp_of, smtp_options
 
 _PORT = click.IntRange(0, 65535)
 _DATABASES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
@@ -76,10 +77,12 @@ def _database(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option("--unsafe-local-builds", is_flag=True, help="run builds without a sandbox (recorded in each build)")
 @click.option("--pass-host-tooling", is_flag=True, help="pass this host's pip, npm and CA configuration into builds")
 @click.option("--allow-private-outbound", is_flag=True, help="let webhooks and SNS reach private addresses")
+@smtp_options
 def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any) -> None:
     """Serve every door on one port, with a local build runner beside it."""
     gc.disable()  # what is imported stays: looking through it again and again takes a fifth of a start
     from codeyard.cli.local_runner import LocalRunner
+    from codeyard.edge.authority import CertificateError
     from codeyard.main import Options, Yard
     from codeyard.storage import AlreadyOpenError, RootKeyError
 
@@ -87,7 +90,7 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
 
     flags = ["--pass-host-tooling"] if pass_host_tooling else []
     flags += ["--unsafe-local-builds"] if options["unsafe_local_builds"] else []
-    files = _tls_files(options)
+    files, smtp = _tls_files(options), smtp_of(options)
     runner = LocalRunner(data.absolute(), flags)
 
     def ready(found: dict[str, Any]) -> None:
@@ -99,16 +102,16 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
 
     logs.begin(logging.WARNING)
     try:
-        yard = Yard(Options(data=data.absolute(), tls_files=files, **options))
+        yard = Yard(Options(data=data.absolute(), tls_files=files, smtp=smtp, **options))
     except AlreadyOpenError:
         raise click.ClickException(f"a server is already running on {data}. Stop it, or give another --data") from None
-    except RootKeyError as error:
+    except (RootKeyError, CertificateError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot serve at {options['host']}: {error}") from None
     try:
         yard.serve(ready)
-    except RootKeyError as error:
+    except (RootKeyError, CertificateError) as error:
         raise click.ClickException(str(error)) from None
     finally:
         if not no_runner:
@@ -118,6 +121,7 @@ def command(data: Path, no_runner: bool, pass_host_tooling: bool, **options: Any
 def _tls_files(options: dict[str, Any]) -> Any:
     """The files of a certificate of one's own, looked through; a UsageError with what is wrong with them."""
     from codeyard.edge import own
+    from codeyard.edge.authority import CertificateError
 
     chain, key, ca = (options.pop(name) for name in ("tls_cert", "tls_key", "tls_ca"))
     if chain is None:
@@ -127,6 +131,6 @@ def _tls_files(options: dict[str, Any]) -> Any:
     files = own.Files(chain.absolute(), (key or chain).absolute(), ca.absolute() if ca else None)
     try:
         own.load(files, datetime.datetime.now(datetime.UTC))
-    except own.CertificateError as problem:
+    except CertificateError as problem:
         raise click.UsageError(str(problem)) from None
     return files

@@ -16,7 +16,8 @@ from codeyard.cli.stores import GitStore, JavaStore, Store, StoreError, SystemSt
 # The services that are built, by the first label of their endpoints; those of AWS itself stay reachable for the rest.
 _REGIONAL = (
     *("cloudtrail", "codebuild", "codecommit", "codedeploy", "codedeploy-commands", "codedeploy-commands-secure"),
-    *("codepipeline", "events", "git-codecommit", "kms", "logs", "s3", "secretsmanager", "sns", "ssm", "sts"),
+    *("codepipeline", "codestar-notifications", "events", "git-codecommit", "kms", "logs", "s3", "secretsmanager"),
+    *("sns", "ssm", "sts"),
 )
 _GLOBAL = ("iam", "s3", "sts", "organizations.us-east-1")
 

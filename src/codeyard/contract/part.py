@@ -33,7 +33,8 @@ class Part:
 
     `doors` are calls without a model (GitPull, GitPush): api methods that the gateway may invoke by that name.
     `reconcilers` are called with a dirty key; `effects` with (token, payload), at least once; `jobs` says what to do
-    with a job whose lease ran out: called with (queue, job id). `on_stop` lets go of calls that wait (long polls).
+    with a job whose lease ran out: called with (queue, job id). `on_stop` lets go of calls that wait (long polls);
+    `on_close` of what the part keeps open, when there are no more calls.
     """
 
     service: str
@@ -46,3 +47,4 @@ class Part:
     lapsed_jobs: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
     on_start: Callable[[], None] | None = None
     on_stop: Callable[[], None] | None = None
+    on_close: Callable[[], None] | None = None

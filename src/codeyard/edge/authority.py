@@ -22,6 +22,10 @@ _LONGEST_COMMON_NAME = 64  # RFC 5280, ub-common-name
 _SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Codeyard local CA")])
 
 
+class CertificateError(Exception):
+    """A certificate or its key cannot be used; the message says why."""
+
+
 def new_ca(key: Signer, names: Iterable[str], now: datetime.datetime) -> x509.Certificate:
     """A CA that can vouch for `names`, localhost, AWS's host names and private addresses, and for nothing else
     (RFC 5280, 4.2.1.10): whoever trusts it need not fear for the rest of the web."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from codeyard.edge import authority, own, tls
+from codeyard.edge.authority import CertificateError
 
 log = logging.getLogger(__name__)
 _MOST = 64  # certificates kept that were issued for AWS names outside of the home region
@@ -69,7 +70,7 @@ class Certificates:
     def _reload(self, files: own.Files) -> None:
         try:
             self._own = own.load(files, self._now())
-        except own.CertificateError as problem:
+        except CertificateError as problem:
             log.error("the certificate stays as it was: %s", problem)
             return
         self._tell_clients()

@@ -20,6 +20,7 @@ from codeyard.edge.ready import wake
 
 _TLS_HANDSHAKE = b"\x16"
 _FIRST_BYTE_WITHIN_S = 30.0
+_TICK_S = 0.1
 _HANDSHAKE_WITHIN_S = 15.0
 _SWEEP_EVERY_TICKS = 50  # uvicorn ticks ten times a second
 _LOOK_EVERY_TICKS = 10
@@ -107,11 +108,39 @@ class YardServer(uvicorn.Server):
         super().__init__(config)
         self._listeners, self._tls, self._ready, self._stopping = listeners, tls, ready, stopping
         self._at_once, self._look, self._asked = at_once, look, False
+        self._ending = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """Ask it to end, from any thread; it does so at once, not at its next tick."""
+        self.should_exit = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ending.set)
+
+    async def main_loop(self) -> None:
+        """Tick until it is to end."""
+        self._loop = asyncio.get_running_loop()
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % 864_000
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _TICK_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let go of the calls that wait for something, then close as uvicorn does."""
+        """Let go of the calls that wait for something, then close as uvicorn does, but for its pause of 0.1 s."""
         self._stopping()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0.005)  # those that are idle are gone then
+        try:
+            await asyncio.wait_for(self._wait_tasks_to_complete(), self.config.timeout_graceful_shutdown)
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
+        if not self.force_exit:
+            await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -11,10 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from codeyard.edge import authority, tls
-
-
-class CertificateError(Exception):
-    """The certificate or its key cannot be used; the message says why."""
+from codeyard.edge.authority import CertificateError
 
 
 @dataclass(frozen=True, slots=True)

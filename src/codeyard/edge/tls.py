@@ -37,7 +37,7 @@ def ensure_certificates(folder: Path, names: list[str], now: datetime.datetime) 
 
 def issued(folder: Path, names: list[str], now: datetime.datetime) -> bytes:
     """A key and a certificate of our CA for the names, as PEM."""
-    ca = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    ca = _certificate(folder / "ca.pem")
     key = ec.generate_private_key(ec.SECP256R1())
     return authority.key_pem(key) + _pem(authority.leaf(ca, _key(folder / "ca.key"), key, names, now))
 
@@ -61,21 +61,32 @@ def bundle(folder: Path, system: Path | None, more: bytes = b"") -> Path:
 
 
 def _suits(path: Path, names: list[str], now: datetime.datetime) -> bool:
-    ca = x509.load_pem_x509_certificate(path.read_bytes())
+    ca = _certificate(path)
     return ca.not_valid_after_utc > now + 400 * authority.DAY and authority.allows(ca, names)
 
 
 def _covers(path: Path, names: list[str], now: datetime.datetime) -> bool:
     if not path.exists():
         return False
-    leaf = x509.load_pem_x509_certificate(path.read_bytes())
+    leaf = _certificate(path)
     return set(names) <= authority.names_of(leaf) and leaf.not_valid_after_utc > now + _RENEWED_BEFORE
 
 
 def _key(path: Path) -> authority.Signer:
-    key = serialization.load_pem_private_key(path.read_bytes(), None)
-    assert isinstance(key, authority.Signer), f"{path} holds no key that signs certificates"
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError):  # TypeError: it is locked by a password
+        raise authority.CertificateError(f"{path} holds no private key in PEM that can be read") from None
+    if not isinstance(key, authority.Signer):
+        raise authority.CertificateError(f"{path} holds a key that is neither RSA nor EC: clients refuse its CA")
     return key
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError:
+        raise authority.CertificateError(f"{path} holds no certificate in PEM") from None
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -23,7 +23,7 @@ class Auditor:
     """Writes records. Successful reads wait in a bounded queue that is durable within `interval` seconds.
 
     The queue pushes back and never drops: a full one makes the caller write at once. What it holds when the
-    process is killed is lost, which docs/reference says.
+    process is killed is lost, which docs/reference/trail.md says.
     """
 
     def __init__(self, db: AuditStore, *, interval: float = 0.02, bound: int = 5000) -> None:

@@ -63,9 +63,11 @@ class CallContext:
         return self._gateway.refusal(self.invocation, checks, self.now)
 
     def forward(self) -> Client:
-        """Call as the caller, with this service added to aws:CalledVia."""
-        via = (*self.invocation.via, self._operation.host)
-        return self._gateway.client(self.principal, self.account, self.region, via=via, origin=self.origin)
+        """Call as the caller, with this service added to aws:CalledVia; a service acts on for what it acts for."""
+        inv, via = self.invocation, (*self.invocation.via, self._operation.host)
+        return self._gateway.client(
+            self.principal, self.account, self.region, via=via, source_arn=inv.source_arn, origin=self.origin
+        )
 
     def as_role(self, role_arn: str, *, session_name: str = "", source_arn: str = "") -> Client:
         """Call as a role that this service assumes."""

@@ -72,7 +72,7 @@ DATA_EVENTS: dict[str, frozenset[str]] = {
         }
     ),
     "logs": frozenset({"PutLogEvents", "GetLogEvents", "FilterLogEvents", "StartLiveTail"}),
-    "sns": frozenset({"Publish", "PublishBatch"}),
+    "sns": frozenset({"Publish", "PublishBatch", "PublishOnce"}),
     "events": frozenset({"PutEvents"}),
     "codedeploy-commands": frozenset({"PollHostCommand", "PostHostCommandUpdate", "GetDeploymentSpecification"}),
     "codeyard-runner": frozenset({"ClaimJob", "Heartbeat", "PutLogs"}),

@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 
 from codeyard.edge import authority, own, tls
+from codeyard.edge.authority import CertificateError
 from codeyard.edge.certificates import Certificates
 from tests.support.certificates import DAY, Company, shown
 
@@ -222,5 +223,5 @@ def _missing(company: Company) -> own.Files:
     ],
 )
 def test_what_is_wrong_with_a_certificate_is_said(company: Company, make: object, told: str) -> None:
-    with pytest.raises(own.CertificateError, match=told):
+    with pytest.raises(CertificateError, match=told):
         own.load(make(company), datetime.datetime.now(datetime.UTC))  # type: ignore[operator]

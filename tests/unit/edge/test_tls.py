@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from codeyard.edge import tls
+from codeyard.edge.authority import CertificateError
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 NAMES = ["localhost", "127.0.0.1", "::1", "console.localhost"]
@@ -83,3 +87,30 @@ def test_tls_before_1_2_is_not_spoken(tmp_path: Path) -> None:
     assert context.minimum_version.name == "TLSv1_2"
     weak = [one["name"] for one in context.get_ciphers() if one["aead"] is not True or "TLS_RSA" in one["name"]]
     assert weak == []
+
+
+def _pem(key: Any, password: bytes = b"") -> bytes:
+    lock = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("ca.key", _pem(ed25519.Ed25519PrivateKey.generate()), "neither RSA nor EC"),
+        ("ca.key", _pem(ec.generate_private_key(ec.SECP256R1()), b"secret"), "no private key in PEM that can be read"),
+        ("ca.key", b"no key", "no private key in PEM that can be read"),
+        ("ca.pem", b"no certificate", "no certificate in PEM"),
+        ("server.pem", b"no certificate", "no certificate in PEM"),
+    ],
+)
+def test_a_file_that_an_operator_put_there_and_that_is_of_no_use_is_named(
+    tmp_path: Path, name: str, content: bytes, told: str
+) -> None:
+    tls.ensure_certificates(tmp_path, ["localhost"], NOW)
+    (tmp_path / name).write_bytes(content)
+    if name == "ca.key":
+        (tmp_path / "server.pem").unlink()
+    with pytest.raises(CertificateError, match=told) as error:
+        tls.ensure_certificates(tmp_path, ["localhost"], NOW)
+    assert str(tmp_path / name) in str(error.value)
