@@ -112,6 +112,7 @@ class TestYard:
             "AWS_ENDPOINT_URL": self.tls_endpoint if tls else self.endpoint,
             "AWS_ACCESS_KEY_ID": keys["access_key_id"],
             "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
+            **({"AWS_SESSION_TOKEN": keys["session_token"]} if "session_token" in keys else {}),
             "AWS_DEFAULT_REGION": self.facts["region"],
             "AWS_REGION": self.facts["region"],
             "AWS_CONFIG_FILE": os.devnull,
@@ -125,7 +126,7 @@ class TestYard:
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join(timeout=15)
         self.yard.close()
 
