@@ -48,7 +48,7 @@ def expect_of(locator: Any) -> Any:
     """What playwright expects of the locator; patient, for machines are busy."""
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=60_000)
     return expect(locator)
 
 

@@ -188,7 +188,7 @@ def test_the_console_is_on_its_own_host_only_and_aws_calls_are_not(world: World)
         (f"127.0.0.1:{place.port}", "GET", "/signin", b"Sign in"),
         (f"localhost:{place.port}", "GET", "/static/console.css", b"--ground"),
     ):
-        line = http.client.HTTPConnection(str(place.hostname), place.port or 0, timeout=10)
+        line = http.client.HTTPConnection(str(place.hostname), place.port or 0, timeout=60)
         line.request(method, path, b"{}" if method == "POST" else None, {"host": host, **call})
         answer = line.getresponse()
         body = answer.read()

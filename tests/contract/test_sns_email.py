@@ -61,7 +61,7 @@ def _subscribed(yard: TestYard, mailbox: Mailbox, topic: str, protocol: str = "e
     assert to == "ann@example.com"
     said: str = asked.get_content()
     (link,) = re.findall(r'http://[^\s"]+Action=ConfirmSubscription[^\s"]+', said)
-    with urllib.request.urlopen(urllib.request.Request(link, headers=BROWSER), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(link, headers=BROWSER), timeout=60) as answer:
         assert answer.status == 200
     return said
 

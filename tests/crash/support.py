@@ -24,7 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-def wait_until(what: str, look: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_until(what: str, look: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Look until it is there; an AssertionError that says `what` after `seconds`."""
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not (found := look()):
@@ -115,7 +115,7 @@ class Crashyard:
         """Whether the server was killed."""
         return self._server is not None and self._server.poll() == -signal.SIGKILL
 
-    def await_death(self, seconds: float = 30.0) -> None:
+    def await_death(self, seconds: float = 60.0) -> None:
         """Wait until the server was killed by its crash point."""
         assert self._server is not None
         wait_until("the server dies at its crash point", lambda: self._server.poll() is not None, seconds)  # type: ignore[union-attr]
@@ -191,7 +191,7 @@ class Crashyard:
             aws_secret_access_key=(keys or self.facts)["secret_access_key"],
             aws_session_token=(keys or {}).get("session_token"),
             config=Config(
-                retries={"total_max_attempts": 1}, read_timeout=20, connect_timeout=5, s3={"addressing_style": "path"}
+                retries={"total_max_attempts": 1}, read_timeout=60, connect_timeout=20, s3={"addressing_style": "path"}
             ),
         )
         if keys is None:

@@ -104,7 +104,7 @@ class Story:
         execution = wait_until("the push starts the pipeline", lambda: self._execution_of(commit), 60)
         wait_until(f"release {number} reaches production", lambda: self._driven(execution) == "Succeeded", 300)
         for host in self.hosts:
-            with urlopen(f"{host.url}/version", timeout=5) as answer:
+            with urlopen(f"{host.url}/version", timeout=60) as answer:
                 assert json.load(answer)["commit"] == commit, host.name
 
     def _push(self) -> bool:

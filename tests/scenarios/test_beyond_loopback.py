@@ -84,7 +84,7 @@ def test_the_console_is_reached_by_the_servers_own_address(served: dict[str, Any
     cookies, trusted = CookieJar(), ssl.create_default_context(cafile=served["ca"])
     browser = build_opener(ProxyHandler({}), HTTPSHandler(context=trusted), HTTPCookieProcessor(cookies))
     page, _, token = link.partition("?")
-    with browser.open(Request(page, token.encode(), {"origin": served["endpoint"]}), timeout=10) as answer:
+    with browser.open(Request(page, token.encode(), {"origin": served["endpoint"]}), timeout=60) as answer:
         assert (answer.url, answer.status) == (f"{served['endpoint']}/console/", 200)
         assert b"Pipelines" in answer.read()
     (cookie,) = cookies
@@ -97,7 +97,7 @@ def test_on_every_address_the_console_answers_under_the_public_name_with_a_certi
         assert found["console"] == "https://code.example.com:4599/console"
         port, trusted = int(found["endpoint"].rpartition(":")[2]), ssl.create_default_context(cafile=found["ca"])
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=10) as line,
+            socket.create_connection(("127.0.0.1", port), timeout=60) as line,
             trusted.wrap_socket(line, server_hostname="code.example.com") as spoken,
         ):
             spoken.sendall(b"GET /console/signin HTTP/1.1\r\nHost: code.example.com:4599\r\nConnection: close\r\n\r\n")
@@ -119,7 +119,7 @@ def test_an_object_on_the_host_of_the_console_runs_no_script(served: dict[str, A
 
 def test_plain_http_gets_no_answer(served: dict[str, Any]) -> None:
     port = int(served["endpoint"].rpartition(":")[2])
-    with socket.create_connection((HOST, port), timeout=10) as plain:
+    with socket.create_connection((HOST, port), timeout=60) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: codeyard\r\n\r\n")
         with suppress(ConnectionResetError):
             assert plain.recv(100) == b""

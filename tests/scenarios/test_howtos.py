@@ -181,7 +181,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 def follow(mail: EmailMessage) -> None:
     """Ann, who opens the link of every mail that asks her to confirm."""
     for link in re.findall(r"http://\S+Action=ConfirmSubscription\S+", mail.get_content()):
-        urllib.request.urlopen(link, timeout=10).close()
+        urllib.request.urlopen(link, timeout=60).close()
 
 
 @pytest.mark.timeout(180)

@@ -40,7 +40,7 @@ class Running:
     def connect(self) -> ssl.SSLSocket:
         """A connection of a client that knows the company's CA alone."""
         trusted = ssl.create_default_context(cafile=str(self.company.ca))
-        line = socket.create_connection((HOST, self.port), timeout=10)
+        line = socket.create_connection((HOST, self.port), timeout=60)
         return trusted.wrap_socket(line, server_hostname=NAME)
 
     def serial(self) -> int:
@@ -71,7 +71,7 @@ def test_by_its_name_and_by_its_address_it_is_verified_by_what_endpoint_json_nam
     assert client(running.found, "sts").get_caller_identity()["Account"] == running.found["account"]
     trusted = ssl.create_default_context(cafile=running.found["ca"])
     with (
-        socket.create_connection((HOST, running.port), timeout=10) as line,
+        socket.create_connection((HOST, running.port), timeout=60) as line,
         trusted.wrap_socket(line, server_hostname=NAME) as spoken,
     ):
         issuer = x509.load_der_x509_certificate(spoken.getpeercert(binary_form=True) or b"").issuer
@@ -111,7 +111,7 @@ def test_what_is_older_than_tls_1_2_is_refused(running: Running, version: ssl.TL
     old.set_ciphers("ALL:@SECLEVEL=0")  # or this client's own library would not say so little
     with pytest.warns(DeprecationWarning, match="TLSv1") if not spoken else nullcontext():
         old.minimum_version = old.maximum_version = version
-    with socket.create_connection((HOST, running.port), timeout=10) as line:
+    with socket.create_connection((HOST, running.port), timeout=60) as line:
         if spoken:
             with old.wrap_socket(line, server_hostname=NAME) as secure:
                 assert secure.version() == "TLSv1.2"

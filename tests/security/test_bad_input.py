@@ -43,7 +43,7 @@ NOT_SENT = {("codepipeline", "PollForJobs")}
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_bad_input_never_breaks_an_operation(service: str, module_yard: TestYard) -> None:
-    client = module_yard.client(service, parameter_validation=False, read_timeout=10)
+    client = module_yard.client(service, parameter_validation=False, read_timeout=60)
     registry: Registry = module_yard.yard.gateway.registry
     faults = []
     for name in registry.built(service):

@@ -116,7 +116,7 @@ class Door:
             "Connection: close",
             *([f"Content-Encoding: {encoding}"] if encoding else []),
         ]
-        with socket.create_connection((place.hostname or "", place.port or 0), timeout=20) as connection:
+        with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as connection:
             with contextlib.suppress(OSError):  # refused before all of it was sent
                 connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
             answer = b""
@@ -210,4 +210,4 @@ def test_the_memory_of_what_reads_strangers_packs_is_bounded(tmp_path: Path) -> 
     command = GitCommand("receive-pack", ["--stateless-rpc"], operands=["/nowhere"])
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with Git(tmp_path, str(program)).start(command, **pipes) as started:
-        assert int(started.communicate(timeout=20)[0]) <= 4 << 20
+        assert int(started.communicate(timeout=60)[0]) <= 4 << 20

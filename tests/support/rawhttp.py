@@ -20,7 +20,7 @@ class Wire:
 
     def __init__(self, yard: TestYard) -> None:
         url = urlsplit(yard.endpoint)
-        self.socket = socket.create_connection((url.hostname or "", url.port or 0), timeout=10)
+        self.socket = socket.create_connection((url.hostname or "", url.port or 0), timeout=60)
         self._more = b""
 
     def ask(self, raw: bytes) -> Answer:

@@ -136,7 +136,7 @@ class TestYard:
         self._server.config.timeout_graceful_shutdown = 1
         self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
         self._thread.start()
-        assert started.wait(20), "the server did not start"
+        assert started.wait(60), "the server did not start"
         self.yard.front.serving = True
 
 
@@ -169,7 +169,7 @@ def _now_clock() -> ManualClock:
     return ManualClock(time.time_ns() // 1000)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait on a condition; its first true value."""
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not (found := condition()):

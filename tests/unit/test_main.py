@@ -74,7 +74,7 @@ def test_the_local_runner_is_enrolled_whoever_administers_the_account(tmp_path: 
 
 
 def _command(data: Path, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("localhost", timeout=10)
+    connection = http.client.HTTPConnection("localhost", timeout=60)
     connection.sock = connect_unix(data / "admin.sock")
     connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
     answer = connection.getresponse()

@@ -97,9 +97,10 @@ class PostgresDatabase:
 
     def subscribe(self, channel: str, callback: Callable[[str], None]) -> Callable[[], None]:
         """Call back at every notification, of this process and of others."""
+        unsubscribe = self._bus.subscribe(channel, callback)  # first: a listener wakes everyone once it listens
         if self._listener is None:
             self._start_listener()
-        return self._bus.subscribe(channel, callback)
+        return unsubscribe
 
     def try_lock(self, name: str) -> Callable[[], None] | None:
         """Hold a name against other processes by an advisory lock."""

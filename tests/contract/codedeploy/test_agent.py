@@ -71,7 +71,7 @@ def test_enrolled_hosts_deploy_a_bundle_one_after_another(fleet: Fleet, tmp_path
     finally:
         for agent in agents:
             agent.terminate()
-        ended = [agent.wait(15) for agent in agents]
+        ended = [agent.wait(60) for agent in agents]
     assert ended == [0, 0]
     for host in hosts:
         assert host.root_directory is not None

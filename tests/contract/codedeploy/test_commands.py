@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,20 +174,13 @@ def test_bad_input_is_a_client_exception(fleet: Fleet) -> None:
 
 def test_an_idle_poll_is_held_and_woken_by_a_deployment(fleet: Fleet) -> None:
     host = fleet.host("web-1")
-    fleet.hold(5.0)
-    got: list[float] = []
-
-    def wait() -> None:
-        poll(host)
-        got.append(time.monotonic())
-
-    waiting = threading.Thread(target=wait)
+    fleet.hold(3600.0)
+    got: list[Any] = []
+    waiting = threading.Thread(target=lambda: got.append(poll(host)), daemon=True)
     waiting.start()
     fleet.create()
-    asked = time.monotonic()
-    waiting.join(20)
-    assert got
-    assert got[0] - asked < 2
+    waiting.join(60)
+    assert got, "the poll that is held for an hour ends with the command"
 
 
 def test_an_agent_that_is_ended_breaks_its_held_poll_off(fleet: Fleet, tmp_path: Path) -> None:
@@ -200,7 +193,7 @@ def test_an_agent_that_is_ended_breaks_its_held_poll_off(fleet: Fleet, tmp_path:
         polling.join(0.01)
     polling.join(0.3)
     agent.stop()
-    polling.join(10)
+    polling.join(60)
     assert not polling.is_alive()
 
 
@@ -208,17 +201,14 @@ def test_commands_follow_each_other_without_a_pause(fleet: Fleet) -> None:
     host = fleet.host("web-1")
     made = fleet.create()
     command = poll(host)
-    gaps = []
+    fleet.hold(3600.0)
     while command["CommandName"] != "ValidateService":
         assert host.acknowledge(command) == "InProgress"
         host.complete(command)
-        asked = time.monotonic()
         following = host.poll()
-        gaps.append(time.monotonic() - asked)
         assert following is not None, "the next command is there when the one before was completed"
         command = following
     host.carry_out(command)
-    assert sorted(gaps)[len(gaps) // 2] < 0.5, gaps
     assert fleet.wait(made) == "Succeeded"
 
 

@@ -183,15 +183,15 @@ def test_links_that_boto3_presigns_work_for_whoever_holds_them(
     key = f"a b/{version}.txt"
     put = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": key, "ContentType": "text/plain"})
     request = urllib.request.Request(put, b"by link", {"Content-Type": "text/plain"}, method="PUT")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200
     asked = {"Bucket": bucket, "Key": key, "ResponseContentDisposition": 'attachment; filename="x.txt"'}
     got = s3.generate_presigned_url("get_object", Params=asked)
-    with urllib.request.urlopen(got, timeout=10) as answer:
+    with urllib.request.urlopen(got, timeout=60) as answer:
         assert answer.read() == b"by link"
         assert answer.headers["Content-Disposition"] == 'attachment; filename="x.txt"'
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(got.replace(f"{version}.txt", "k"), timeout=10)
+        urllib.request.urlopen(got.replace(f"{version}.txt", "k"), timeout=60)
     assert refused.value.code == 403
 
 
@@ -202,7 +202,7 @@ def test_reads_do_not_stand_behind_calls_that_wait_for_work(
 
     def wait(ctx: Any, req: Any) -> dict[str, Any]:
         waiting.release()
-        release.wait(20)
+        release.wait(60)
         return {}
 
     commands = module_yard.yard.gateway.registry.parts["codedeploy-commands"].api
@@ -214,7 +214,7 @@ def test_reads_do_not_stand_behind_calls_that_wait_for_work(
     with ThreadPoolExecutor(12) as threads:
         polls = [threads.submit(lambda: Wire(module_yard).ask(raw)) for _ in range(12)]
         for _ in range(12):
-            assert waiting.acquire(timeout=20)
+            assert waiting.acquire(timeout=60)
         assert module_yard.client("codecommit").list_repositories()["repositories"] == []
         release.set()
         assert [poll.result()[0] for poll in polls] == [200] * 12

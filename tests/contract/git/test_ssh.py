@@ -205,7 +205,7 @@ def test_a_client_that_leaves_takes_its_git_process_along(shell: Shell, ann: str
     client.stdout.read(100)
     assert list(_children("upload-pack"))
     client.send_signal(signal.SIGKILL)
-    client.wait(10)
+    client.wait(60)
     wait_until(lambda: not list(_children("upload-pack")))
 
 
@@ -266,7 +266,7 @@ def test_a_connection_that_stays_open_serves_a_key_no_longer_than_it_is_active(s
         assert b"not active" in shell.ssh(key, "git-upload-pack '/v1/repos/demo'", flags=again).stdout
     finally:
         line.terminate()
-        line.wait(10)
+        line.wait(60)
 
 
 def test_who_guesses_too_often_waits_and_keeps_nobody_else_out(shell: Shell, ann: str) -> None:

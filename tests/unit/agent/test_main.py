@@ -291,7 +291,7 @@ def start(config: Path, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", code, str(config), *options], stderr=subprocess.DEVNULL)
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for what another process does."""
     deadline, woken = time.monotonic() + seconds, threading.Event()
     while not condition():
@@ -330,7 +330,7 @@ def test_a_terminated_agent_ends_at_once_and_its_hook_goes_on(bridge: Bridge, tm
     agent = start(config)
     until(lambda: (root / "count").exists())
     agent.terminate()
-    assert agent.wait(10) == 0
+    assert agent.wait(60) == 0
     assert bridge.world.deployment(made)["status"] == "InProgress"
     (root / "go").touch()
     run(config, once=True)
@@ -350,7 +350,7 @@ def test_a_server_that_is_away_while_a_hook_runs_is_told_when_it_is_back(bridge:
     until(lambda: json.loads(status.read_text())["state"] == "done")
     bridge.world.restart()
     bridge.down = False
-    assert agent.wait(20) == 0
+    assert agent.wait(60) == 0
     assert bridge.world.deployment(made)["status"] == "Succeeded"
     assert (root / "count").read_text() == "ran\n"
 
@@ -362,7 +362,7 @@ def test_a_second_agent_of_one_host_is_refused(bridge: Bridge, tmp_path: Path) -
     with pytest.raises(ConfigError, match="an agent runs already"):
         run(config)
     agent.terminate()
-    assert agent.wait(10) == 0
+    assert agent.wait(60) == 0
 
 
 def test_two_hosts_live_on_one_machine(bridge: Bridge, tmp_path: Path) -> None:

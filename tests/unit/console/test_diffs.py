@@ -56,7 +56,7 @@ def test_the_rows_of_any_two_texts_say_how_one_becomes_the_other(before: str, af
 
 
 def test_long_and_hostile_texts_take_little_time() -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     assert difference("\n".join(["a", "b"] * 5000), "\n".join(["b", "c", "a"] * 5000)) is not None
     assert difference("a\n" * 30_000, "b") is None
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5

@@ -52,10 +52,10 @@ class Served:
         self.server = YardServer(config, listeners, tls.server_context(folder / "server.pem"), started.set)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
-        assert started.wait(10)
+        assert started.wait(60)
 
     def connect(self, port: int = 0) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", port or self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", port or self.port), timeout=60)
 
     def over_tls(self, port: int) -> ssl.SSLSocket:
         context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
@@ -63,7 +63,7 @@ class Served:
 
     def close(self) -> None:
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 @pytest.fixture(scope="module")

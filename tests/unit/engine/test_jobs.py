@@ -71,19 +71,19 @@ def test_offering_a_job_that_is_queued_or_leased_changes_nothing(yard: Yard) -> 
 
 def test_waiting_for_a_job_ends_with_its_offer(yard: Yard) -> None:
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(yard.jobs.claim, ["builds"], "w", LEASE, 20.0)
+        waiting = pool.submit(yard.jobs.claim, ["builds"], "w", LEASE, 3600.0)
         yard.offer("a")
-        job = waiting.result(10)
+        job = waiting.result(60)
     assert job is not None
     assert job.id == "a"
 
 
 def test_waiting_for_a_job_ends_when_the_server_stops(yard: Yard) -> None:
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(yard.jobs.claim, ["builds"], "w", LEASE, 20.0)
+        waiting = pool.submit(yard.jobs.claim, ["builds"], "w", LEASE, 3600.0)
         threading.Event().wait(0.05)
         yard.jobs.close()
-        assert waiting.result(5) is None
+        assert waiting.result(60) is None
 
 
 def test_a_heartbeat_keeps_the_lease(yard: Yard) -> None:

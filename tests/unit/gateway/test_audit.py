@@ -36,7 +36,7 @@ def test_what_waits_becomes_durable_by_itself() -> None:
     store.write = write  # type: ignore[method-assign]
     auditor = Auditor(store, interval=0.001)
     auditor.later(record(1))
-    assert written.wait(5)
+    assert written.wait(60)
     auditor.stop()
     assert store.records == [{"n": 1}]
 

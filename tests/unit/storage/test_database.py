@@ -242,7 +242,7 @@ def test_when_the_batch_is_lost_each_member_is_run_again_alone(tmp_path: Path) -
     gate, runs = threading.Event(), [0]
 
     def slow(tx: Tx) -> None:
-        gate.wait(10)
+        gate.wait(60)
         put(tx, "slow")
 
     def breaks(tx: Tx) -> None:
@@ -255,7 +255,7 @@ def test_when_the_batch_is_lost_each_member_is_run_again_alone(tmp_path: Path) -
         jobs = [pool.submit(db.write, fn) for fn in (slow, lambda tx: put(tx, "good"), breaks)]
         gate.set()
         for job in jobs:
-            job.result(10)
+            job.result(60)
     rows = db.read(lambda tx: tx.all(sa.select(things.c.id).order_by(things.c.id)))
     assert [row.id for row in rows] == ["breaks", "good", "slow"]
     assert runs[0] == 2

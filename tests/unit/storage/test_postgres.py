@@ -38,14 +38,14 @@ def test_writes_that_cross_are_run_again_and_keep_their_rule(pair: tuple[Databas
             held = tx.scalar(sa.select(sa.func.count()).select_from(things))
             if not getattr(waited, "once", False):
                 waited.once = True
-                barrier.wait(5)
+                barrier.wait(60)
             if held:
                 return False
             tx.insert(things, id=f"{name}-{threading.get_ident()}", count=0)
             return True
 
         with ThreadPoolExecutor(2) as pool:
-            got = [job.result(20) for job in [pool.submit(db.write, fn) for db in pair]]
+            got = [job.result(90) for job in [pool.submit(db.write, fn) for db in pair]]
         return sorted(got) == [False, True]
 
     assert claim("only-one")
@@ -69,11 +69,11 @@ def test_a_busy_pool_ends_as_throttling(postgres_url: str) -> None:
 
     def hold(tx: Tx) -> None:
         inside.set()
-        go.wait(10)
+        go.wait(60)
 
     holder = threading.Thread(target=lambda: db.write(hold))
     holder.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     with pytest.raises(AwsError) as caught:
         db.write(lambda tx: None)
     go.set()
@@ -90,18 +90,18 @@ def test_a_queue_read_by_row_state_misses_nothing_that_commits_late(pair: tuple[
         event_id = tx.emit(Event("codeyard", "T", {}, "1", "r", 0))
         if wait:
             inside.set()
-            go.wait(10)
+            go.wait(60)
         return event_id
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(first.write, lambda tx: emit(tx, True))
-        assert inside.wait(10)
+        assert inside.wait(60)
         early = second.write(lambda tx: emit(tx, False))
         found = second.read(lambda tx: tx.all(sa.select(outbox.c.id)))
         assert [row.id for row in found] == [early]
         second.write(lambda tx: tx.execute(sa.delete(outbox).where(outbox.c.id == early)) and None)
         go.set()
-        late_id = late.result(10)
+        late_id = late.result(60)
     rest = second.read(lambda tx: tx.all(sa.select(outbox.c.id)))
     assert [row.id for row in rest] == [late_id]
 
@@ -110,9 +110,9 @@ def test_a_notification_reaches_the_other_server(pair: tuple[Database, Database]
     first, second = pair
     heard, ready = threading.Event(), threading.Event()
     second.subscribe("iam", lambda message: heard.set() if message == "role" else ready.set())
-    assert ready.wait(10), "the listener wakes everyone once it listens"
+    assert ready.wait(60), "the listener wakes everyone once it listens"
     first.write(lambda tx: tx.notify("iam", "role"))
-    assert heard.wait(10)
+    assert heard.wait(60)
 
 
 def test_a_name_is_held_by_one_server_at_a_time(pair: tuple[Database, Database]) -> None:
@@ -141,7 +141,7 @@ def test_a_row_that_another_server_inserted_meanwhile_is_seen_by_the_second_look
             taken = tx.one(sa.select(things).where(things.c.id == "name"))
             if first[0]:
                 first[0] = False
-                barrier.wait(10)
+                barrier.wait(60)
             if taken is not None:
                 return "taken"
             tx.insert(things, id="name", count=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 _UNBOUNDED = 2
 _VARIABLE = 6
 _REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT)
+
+# Python warns of what a user's expression may come to mean in a later Python: that is no word for the server's log.
+warnings.filterwarnings("ignore", "Possible (nested set|set )", FutureWarning)
 
 
 def is_affordable(pattern: str) -> bool:

@@ -25,7 +25,7 @@ def at_once(db: Database, *writes: Any) -> list[Any]:
     gate, answers = threading.Barrier(len(writes)), list[Any]()
 
     def run(write: Any) -> None:
-        gate.wait(10)
+        gate.wait(60)
         try:
             answers.append(db.write(write))
         except AwsError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -83,21 +82,19 @@ def test_a_held_look_is_woken_by_its_own_hosts_mark_only() -> None:
     waiting.join(0.1)
     assert waiting.is_alive()
     board.mark("r", "a")
-    waiting.join(5)
+    waiting.join(60)
     assert found == [2]
 
 
 def test_only_so_many_looks_are_held() -> None:
     board = Board(held=1)
-    waiting = threading.Thread(target=board.look, args=("r", "a", 10))
+    waiting = threading.Thread(target=board.look, args=("r", "a", 3600))
     waiting.start()
     while not board._holding:
         waiting.join(0.001)
-    started = time.monotonic()
-    assert board.look("r", "b", 10) is None
-    assert time.monotonic() - started < 5
+    assert board.look("r", "b", 3600) is None, "it does not wait its hour"
     board.mark("r", "a")
-    waiting.join(5)
+    waiting.join(60)
 
 
 def test_a_newer_mark_is_not_taken_away() -> None:
