@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -32,11 +33,16 @@ def command() -> None:
         f"{'ok     ' if allowed else 'missing'} user namespaces"
         + ("" if allowed else "  ->  sysctl kernel.unprivileged_userns_clone=1")
     )
+    tunnels = os.access("/dev/net/tun", os.R_OK | os.W_OK)
+    click.echo(
+        f"{'ok     ' if tunnels else 'missing'} /dev/net/tun network for isolated builds"
+        + ("" if tunnels else "  ->  chmod 666 /dev/net/tun; in a container, pass --device /dev/net/tun")
+    )
     lacking = gocryptfs.missing()
     click.echo(
         f"{'missing' if lacking else 'ok     '} gocryptfs    repositories under KMS keys (optional)" + _fix(lacking)
     )
-    sys.exit(1 if missing or not allowed else 0)
+    sys.exit(1 if missing or not (allowed and tunnels) else 0)
 
 
 def _fix(lacking: str) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 ADDRESSES, RESOLVER = "10.0.2.0/24", "10.0.2.3"
-_WAIT_S = 5.0
+_WAIT_S = 60.0
 
 
 class Slirp:
@@ -21,6 +21,7 @@ class Slirp:
             raise OSError("slirp4netns is not installed; isolated builds need it (apt-get install slirp4netns)")
         ready, told = os.pipe()
         alive, self._held = os.pipe()
+        self._said = os.memfd_create("slirp4netns")
         command = [program, "--configure", "--mtu=65520", "--disable-host-loopback"]
         command += [f"--ready-fd={told}", f"--exit-fd={alive}", str(pid), "tap0"]
         try:
@@ -28,7 +29,7 @@ class Slirp:
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=self._said,
                 pass_fds=(told, alive),
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             )
@@ -43,12 +44,17 @@ class Slirp:
         try:
             seen, _, _ = select.select([self._ready], [], [], max(0.0, until - time.monotonic()))
             if not seen or not os.read(self._ready, 1):
-                raise OSError("slirp4netns did not bring the build's network up")
+                raise OSError(f"slirp4netns did not bring the build's network up{self._reason()}")
         except OSError:
             self.close()
             raise
         finally:
             os.close(self._ready)
+            os.close(self._said)
+
+    def _reason(self) -> str:
+        said = os.pread(self._said, 1024, 0).decode("utf-8", "replace").strip()
+        return f": {said.splitlines()[0]}" if said else ""
 
     def close(self) -> None:
         """End it."""
