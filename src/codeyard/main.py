@@ -29,6 +29,7 @@ from codeyard.edge.git.http import GitHttp
 from codeyard.edge.git.ssh import GitSsh
 from codeyard.edge.listener import YardServer, bind
 from codeyard.edge.unix import bind_unix
+from codeyard.edge.webhooks import WebhookDoor
 from codeyard.engine import Engine, Jobs, Kit, Settings, Smtp, SystemClock, SystemIds
 from codeyard.gateway import Gateway, Registry
 from codeyard.gateway.clients import LateClients
@@ -246,6 +247,7 @@ class Yard:
         self.gateway.auditor.stop()
         self.aws.close()
         self.git.close()
+        self.webhooks.close()
         for part in self.parts:
             if part.on_close is not None:
                 part.on_close()
@@ -287,6 +289,7 @@ class Yard:
             account=self.options.account,
             url=self.console_url,
         )
+        self.webhooks = WebhookDoor(codepipeline.Receiver(self.kit).receive)
         self.git = GitHttp(self.gateway, self.identity, self.options.region, self.kit)
         admin = Admin(
             {"console-link": self._console_link, "account": self._create_account},
@@ -295,6 +298,7 @@ class Yard:
         front = Front(
             aws=self.aws,
             git=self.git,
+            webhooks=self.webhooks,
             admin=admin,
             console=self.console,
             console_hosts=frozenset(HOSTS),

@@ -93,4 +93,4 @@ def test_a_lost_build_is_offered_again_only_if_no_command_of_it_had_begun(tmp_pa
         assert lines(short, begun).count("\nbegun") == 1, "a command ran again"
         assert "\nquick" in lines(short, unheard)
         fired = lambda: yard.client("logs").filter_log_events(logGroupName="/aws/events/minutes")["events"]  # noqa: E731
-        wait_until("the timer that was lost with the server fires", fired, 5)
+        wait_until("the timer that was lost with the server fires", fired)

@@ -117,4 +117,4 @@ def test_a_server_that_is_asked_to_end_takes_its_runner_with_it(tmp_path: Path) 
         yard.start()
         yard.stop_server()
 
-        wait_until("the runner ends", lambda: not yard.runner_tree(), 15)
+        wait_until("the runner ends", lambda: not yard.runner_tree())

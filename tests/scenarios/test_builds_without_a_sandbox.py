@@ -34,7 +34,7 @@ class Site:
         self.data = data
         self._log = data.with_suffix(".log")
         self._server = _start(self._log, "serve", "--data", str(data), "--port", "0", *flags)
-        wait_until(lambda: "Codeyard serves at" in self._said(), 30)
+        wait_until(lambda: "Codeyard serves at" in self._said())
         self.facts = json.loads((data / "endpoint.json").read_text())
 
     def _said(self) -> str:

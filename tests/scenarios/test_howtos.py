@@ -50,6 +50,7 @@ AFTER: dict[str, tuple[str, ...]] = {
     "roll-back-a-deployment": ("deploy-to-a-host",),
     "make-a-pipeline": ("roll-back-a-deployment",),
     "approve-a-release": ("make-a-pipeline",),
+    "start-a-pipeline-by-a-webhook": ("make-a-pipeline",),
     "find-out-who-did-it": ("push-code",),
     "trail-to-a-bucket-and-verify-it": (),
     "first-user-and-least-privilege": (),
@@ -135,7 +136,7 @@ class Reader:
             return not ids or all(one["buildComplete"] for one in codebuild.batch_get_builds(ids=ids)["builds"])
 
         with suppress(AssertionError):  # what does not end has failed its page already
-            wait_until("the builds end", ended, 30)
+            wait_until("the builds end", ended)
         for child in reversed(self._children):
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
@@ -194,7 +195,7 @@ def test_the_page_does_what_it_says(reader: Reader, page: str) -> None:
 
 def test_what_the_page_about_webhooks_sends_arrives(reader: Reader) -> None:
     reader.read("send-events-to-slack-or-a-webhook")
-    found = wait_until("the message", lambda: [one["text"] for one in Chat.told if "referenceCreated" not in one], 20)
+    found = wait_until("the message", lambda: [one["text"] for one in Chat.told if "referenceCreated" not in one])
     assert "CodeCommit Repository State Change" in found[0]
 
 
@@ -204,8 +205,8 @@ def test_the_mails_that_the_page_promises_arrive(reader: Reader) -> None:
     def mails() -> list[str]:
         return [mail.get_content() for to, mail in reader.mailbox.mails if to == "ann@example.com"]
 
-    wait_until("the mail", lambda: [text for text in mails() if "pullRequestCreated" in text], 20)
-    wait_until("the mail", lambda: [text for text in mails() if '"state":"FAILED"' in text.replace(" ", "")], 20)
+    wait_until("the mail", lambda: [text for text in mails() if "pullRequestCreated" in text])
+    wait_until("the mail", lambda: [text for text in mails() if '"state":"FAILED"' in text.replace(" ", "")])
 
 
 def test_no_page_is_forgotten_here() -> None:

@@ -82,7 +82,7 @@ def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on(runnin
     old = http.client.HTTPConnection(HOST, running.port)
     old.sock = running.connect()
     _, _, serial = running.company.issue()
-    wait_until("the new certificate is shown", lambda: running.serial() == serial, 20)
+    wait_until("the new certificate is shown", lambda: running.serial() == serial)
     old.request("GET", "/healthz")
     assert old.getresponse().read() == b"ok\n"
     old.close()
@@ -90,13 +90,13 @@ def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on(runnin
 
 def test_a_broken_file_changes_nothing_and_is_told_in_the_log_also_at_sighup(running: Running) -> None:
     chain, _, serial = running.company.issue()
-    wait_until("the new certificate is shown", lambda: running.serial() == serial, 20)
+    wait_until("the new certificate is shown", lambda: running.serial() == serial)
     chain.write_text("no certificate")
     told = "the certificate stays as it was"
-    wait_until("the log tells it", lambda: told in running.log.read_text(), 20)
+    wait_until("the log tells it", lambda: told in running.log.read_text())
     before = running.log.read_text().count(told)
     running.process.send_signal(signal.SIGHUP)
-    wait_until("SIGHUP looks again", lambda: running.log.read_text().count(told) > before, 20)
+    wait_until("SIGHUP looks again", lambda: running.log.read_text().count(told) > before)
     assert running.serial() == serial
     assert running.process.poll() is None
 

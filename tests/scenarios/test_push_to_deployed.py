@@ -58,7 +58,7 @@ def test_the_demo_succeeds_and_its_steps_are_all_told(tmp_path: Path) -> None:
         found = re.compile(step).search(done.stdout, at)
         assert found, f"the demo does not tell, in its place: {step}\n{done.stdout}"
         at = found.end()
-    wait_until("every process of the demo has ended", lambda: not processes_of(tmp_path), 15)
+    wait_until("every process of the demo has ended", lambda: not processes_of(tmp_path))
 
 
 def processes_of(folder: Path) -> list[str]:

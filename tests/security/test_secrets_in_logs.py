@@ -119,7 +119,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             host(run, folder)
             errors += refusals(run)
             _everybodys(run)
-            wait_until(lambda: "CodePipeline" in "".join(_events(site)), 30)
+            wait_until(lambda: "CodePipeline" in "".join(_events(site)))
             watch.over.set()
             watching.join()
             yield Told(run, watch, errors)

@@ -7,6 +7,7 @@ from typing import Any
 
 from codeyard.edge.asgi import ASGIScope, Receive, Send, reply
 from codeyard.edge.express import AtOnce
+from codeyard.edge.webhooks import PREFIX as WEBHOOKS
 from codeyard.wire.http import HttpAnswer
 
 _BELOW = "/console"
@@ -15,7 +16,7 @@ App = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
 
 class Front:
-    """Routes by host and path, in the order of docs/architecture.md: admin socket, console, git, fixed paths, AWS.
+    """Routes by host and path, in the order of docs/architecture.md: admin socket, console, git, webhooks, fixed, AWS.
 
     The console answers on its own hosts and, over TLS, below /console/ on every other (ADR 0009). `public_host` is
     what a proxy that ends TLS in front of us calls us: it counts as TLS.
@@ -26,13 +27,14 @@ class Front:
         *,
         aws: App,
         git: App,
+        webhooks: App,
         admin: App,
         console: App | None,
         console_hosts: frozenset[str],
         public_host: str = "",
         at_once: AtOnce = lambda scope, body, answer: False,
     ) -> None:
-        self._aws, self._git, self._admin, self._at_once = aws, git, admin, at_once
+        self._aws, self._git, self._webhooks, self._admin, self._at_once = aws, git, webhooks, admin, at_once
         self._console, self._console_hosts, self._public_host = console, console_hosts, public_host
         self._fixed: dict[str, Callable[[], tuple[str, bytes]]] = {}
         self._trees: dict[str, Callable[[str], tuple[str, bytes] | None]] = {}
@@ -69,6 +71,8 @@ class Front:
             return self._console_below
         if path.startswith("/v1/repos/"):
             return self._git
+        if path.startswith(WEBHOOKS):
+            return self._webhooks
         if path in ("/healthz", "/readyz"):
             return self._health
         if path in self._fixed and scope["method"] in ("GET", "HEAD"):

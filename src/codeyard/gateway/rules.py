@@ -11,6 +11,10 @@ NEEDS_NO_PERMISSION: dict[tuple[str, str], str] = {
         "GetCallerIdentity",
     ): "STS API reference: no permissions are required, an explicit deny has no effect",
     ("sts", "GetSessionToken"): "IAM user guide: no policy can grant or restrict getting a session token",
+    (
+        "codepipeline",
+        "StartPipelineExecutionFromWebhook",
+    ): "CodePipeline API reference, PutWebhook: what passes its authentication and filters starts the pipeline",
     ("sts", "GetAccessKeyInfo"): "STS API reference: answers only the account id that the key itself encodes",
 }
 

@@ -257,7 +257,7 @@ def test_a_stopped_build_leaves_no_process(world: Builds) -> None:
     wait_until(lambda: "\nstarted" in world.log(build) and _alive(mark))
     stopped = world.client.stop_build(id=build)["build"]
     assert (stopped["buildStatus"], stopped["currentPhase"]) == ("STOPPED", "COMPLETED")
-    wait_until(lambda: not _alive(mark), 5)
+    wait_until(lambda: not _alive(mark))
     assert world.phases(world.get(build))["BUILD"] == "STOPPED"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from codeyard.contract import Part
 from codeyard.engine import Kit
 from codeyard.services.codepipeline import sources
-from codeyard.services.codepipeline.access import START_FROM_EVENT, access_table
+from codeyard.services.codepipeline.access import START_FROM_EVENT, START_FROM_WEBHOOK, access_table
 from codeyard.services.codepipeline.actions import providers
 from codeyard.services.codepipeline.api import CodePipeline
 from codeyard.services.codepipeline.apply import DEADLINE, OBSERVE, START
@@ -15,9 +15,10 @@ from codeyard.services.codepipeline.engine import PIPELINE, Engine
 from codeyard.services.codepipeline.errors import error_for
 from codeyard.services.codepipeline.runner import ActionRunner
 from codeyard.services.codepipeline.store import pipelines
+from codeyard.services.codepipeline.webhooks import Receiver
 from codeyard.storage import loads
 
-__all__ = ["part"]
+__all__ = ["Receiver", "part"]
 
 
 def part(kit: Kit) -> Part:
@@ -36,7 +37,7 @@ def part(kit: Kit) -> Part:
         api=CodePipeline(kit, engine),
         access=access_table(tags_of),
         errors=error_for,
-        doors=frozenset({START_FROM_EVENT}),
+        doors=frozenset({START_FROM_EVENT, START_FROM_WEBHOOK}),
         reconcilers={
             PIPELINE: engine.reconcile,
             DEADLINE: engine.deadline,

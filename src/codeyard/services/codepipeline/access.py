@@ -8,9 +8,11 @@ from codeyard.contract import Access, Check, Params, Scope, anywhere, pass_role,
 
 HOST = "codepipeline.amazonaws.com"
 Tags = Callable[[str, str, str], Mapping[str, str]]
+_LISTS = ("ListPipelines", "ListActionTypes", "ListWebhooks")
 _ON_ACTION = ("PutApprovalResult", "PutActionRevision")
 _OF_JOBS = ("AcknowledgeJob", "GetJobDetails", "PutJobSuccessResult", "PutJobFailureResult")
 START_FROM_EVENT = "StartPipelineExecutionFromEvent"
+START_FROM_WEBHOOK = "StartPipelineExecutionFromWebhook"
 
 
 class _Entries:
@@ -61,6 +63,20 @@ class _Entries:
 
         return checks
 
+    def hooked(self, action: str) -> Access:
+        """An action on a webhook, and on the pipeline that its definition names."""
+
+        def checks(scope: Scope, params: Params) -> Iterable[Check]:
+            declared = params.get("webhook")
+            declared = declared if isinstance(declared, Mapping) else params
+            name, pipeline = text(declared, "name") or "*", text(declared, "targetPipeline")
+            yield Check(f"codepipeline:{action}", scope.arn("codepipeline", f"webhook:{name}"), request_tags(params))
+            if pipeline:
+                arn = scope.arn("codepipeline", pipeline)
+                yield Check(f"codepipeline:{action}", arn, self._keys(scope, pipeline) | request_tags(params))
+
+        return checks
+
     def tagged(self, action: str) -> Access:
         """An action on the tags of a resource."""
 
@@ -84,9 +100,11 @@ def access_table(tags_of: Tags) -> dict[str, Access]:
         **{name: entry.on(name, "pipelineName", "stageName") for name in on_stage},
         **{name: entry.declared(name) for name in ("CreatePipeline", "UpdatePipeline")},
         **{name: entry.tagged(name) for name in ("TagResource", "UntagResource", "ListTagsForResource")},
-        **{name: anywhere(f"codepipeline:{name}") for name in ("ListPipelines", "ListActionTypes", *_OF_JOBS)},
+        **{name: anywhere(f"codepipeline:{name}") for name in (*_LISTS, *_OF_JOBS)},
         **{name: entry.typed(name) for name in ("CreateCustomActionType", "DeleteCustomActionType")},
         "PollForJobs": entry.typed("PollForJobs", "actionTypeId"),
+        **{name: entry.hooked(name) for name in ("PutWebhook", "DeleteWebhook")},
+        START_FROM_WEBHOOK: entry.on("StartPipelineExecution"),
         START_FROM_EVENT: entry.on("StartPipelineExecution"),
         **{name: entry.on(name, "pipelineName", "stageName", "actionName") for name in _ON_ACTION},
     }

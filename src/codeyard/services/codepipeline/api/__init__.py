@@ -14,6 +14,7 @@ from codeyard.services.codepipeline.api.rollbacks import Rollbacks
 from codeyard.services.codepipeline.api.state import State
 from codeyard.services.codepipeline.api.tags import Tags
 from codeyard.services.codepipeline.api.transitions import Transitions
+from codeyard.services.codepipeline.api.webhooks import Webhooks
 
 
 class CodePipeline(
@@ -29,5 +30,6 @@ class CodePipeline(
     Tags,
     CustomTypes,
     Jobs,
+    Webhooks,
 ):
     """One method an operation, named as boto3 names it."""

@@ -1,4 +1,4 @@
-"""Tags of pipelines and of custom action types."""
+"""Tags of pipelines, custom action types and webhooks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from codeyard.contract import AwsError, Context, Params
 from codeyard.services.codepipeline.api.base import Base
 from codeyard.services.codepipeline.model import paging
-from codeyard.services.codepipeline.store import custom, pipelines
+from codeyard.services.codepipeline.store import custom, pipelines, webhooks
 from codeyard.storage import Tx, dumps, loads
 
 MAX_TAGS = 50
-_TYPE = "actiontype:Custom/"
+_TYPE, _WEBHOOK = "actiontype:Custom/", "webhook:"
 
 
 class Tags(Base):
@@ -67,7 +67,8 @@ def _tagged(tx: Tx, ctx: Context, arn: str) -> _Tagged:
     _, _, _, region, account, name = parts
     found = None
     if account == ctx.account:
-        found = _type(tx, account, region, name) if is_type else _pipeline(tx, account, region, name)
+        kind = _type if is_type else _webhook if name.startswith(_WEBHOOK) else _pipeline
+        found = kind(tx, account, region, name)
     if found is None:
         raise AwsError("ResourceNotFoundException", f"The resource {arn} was not found")
     return found
@@ -87,6 +88,11 @@ def _type(tx: Tx, account: str, region: str, name: str) -> _Tagged | None:
     if row is None or row.deleted:
         return None
     return _Tagged(loads(row.tags), lambda tags: custom.update(tx, place, tags=dumps(tags)))
+
+
+def _webhook(tx: Tx, account: str, region: str, name: str) -> _Tagged | None:
+    row = webhooks.get(tx, account, region, name.removeprefix(_WEBHOOK))
+    return _Tagged(loads(row.tags), lambda tags: webhooks.update(tx, row, tags=dumps(tags))) if row else None
 
 
 def checked_tags(old: Mapping[str, str], new: Iterable[Mapping[str, str]]) -> dict[str, str]:

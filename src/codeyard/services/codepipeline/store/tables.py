@@ -186,3 +186,19 @@ jobs = Table(
     Index("ix_codepipeline_jobs_run", "run"),
     Index("ix_codepipeline_jobs_uid", "uid"),
 )
+
+webhooks = Table(
+    "codepipeline_webhooks",
+    schema,
+    Column("account", Key(), primary_key=True),
+    Column("region", Key(), primary_key=True),
+    Column("name", Key(), primary_key=True),
+    Column("token", Key(), nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("triggered", BigInteger, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("error_message", Text, nullable=False),
+    sa.UniqueConstraint("token"),
+)
