@@ -75,6 +75,11 @@ class PushHead:
     shallow: tuple[str, ...] = ()
 
     @property
+    def is_too_large(self) -> bool:
+        """Whether it updates more references than one push may."""
+        return len(self.commands) > MAX_REFERENCES
+
+    @property
     def reports(self) -> bool:
         """Whether the client wants to be told the outcome of each reference."""
         return bool(self.capabilities & {"report-status", "report-status-v2"})
@@ -162,8 +167,6 @@ class PushParser:
             raise ProtocolError("a reference is updated twice")
         self._seen.add(ref)
         self._commands.append(RefCommand(ref, old, new))
-        if len(self._commands) > MAX_REFERENCES:
-            raise ProtocolError(f"a push may update at most {MAX_REFERENCES} references")
 
 
 def write_report(

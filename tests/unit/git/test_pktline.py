@@ -95,8 +95,10 @@ def test_a_push_updates_at_most_4000_references() -> None:
     parser = PushParser()
     for number in range(4000):
         assert parser.feed(line(A, B, f"refs/heads/b{number}", "c" if number == 0 else "")) is None
-    with pytest.raises(ProtocolError):
-        parser.feed(line(A, B, "refs/heads/more"))
+    assert parser.feed(line(A, B, "refs/heads/more")) is None
+    head = parser.feed(FLUSH)
+    assert head is not None
+    assert head.is_too_large
 
 
 def test_a_push_that_never_ends_is_refused() -> None:
