@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 # Service of the ARN -> (beginning of its last part, type); the first that fits counts.
@@ -33,6 +34,7 @@ _TYPES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 )
 
 
+@lru_cache(maxsize=4096)
 def resource_type(arn: str) -> str:
     """The type of the resource, or an empty string where none is known."""
     parts = arn.split(":", 5)

@@ -89,9 +89,14 @@ def _ssh(kit: Kit, host: str) -> str:
     return f"{name}:{port}" if port else name
 
 
+def base_url(ctx: Context, kit: Kit) -> str:
+    """Where the caller reaches this server, or may."""
+    return kit.settings.public_url or ctx.origin.endpoint or kit.settings.endpoint
+
+
 def metadata(ctx: Context, kit: Kit, repository: Repository) -> dict[str, Any]:
     """RepositoryMetadata; clone URLs are those of this server as the caller reached it."""
-    base = kit.settings.public_url or ctx.origin.endpoint or kit.settings.endpoint
+    base = base_url(ctx, kit)
     host = base.partition("://")[2] or f"git-codecommit.{repository.region}.amazonaws.com"
     said: Mapping[str, Any] = {
         "accountId": repository.account,

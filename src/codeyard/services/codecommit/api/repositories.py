@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from codeyard.contract import AwsError, Context, Params
 from codeyard.services.codecommit import model, store
-from codeyard.services.codecommit.api.base import Base, metadata, no_repository, required
+from codeyard.services.codecommit.api.base import Base, base_url, metadata, no_repository, required
 from codeyard.services.codecommit.model import Repository
 from codeyard.services.codecommit.pulls import store as pull_store
 
@@ -41,7 +42,9 @@ class Repositories(Base):
 
     def get_repository(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Describe a repository."""
-        return {"repositoryMetadata": metadata(ctx, self._kit, self._get(ctx, req))}
+        repository = self._get(ctx, req)
+        place, make = base_url(ctx, self._kit), partial(metadata, ctx, self._kit, repository)
+        return {"repositoryMetadata": self._rooms.lookup.made(repository, place, make)}
 
     def batch_get_repositories(self, ctx: Context, req: Params) -> dict[str, Any]:
         """Describe up to 100 repositories; those that do not exist are named, and listed as errors."""
