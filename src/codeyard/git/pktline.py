@@ -80,6 +80,11 @@ class PushHead:
         return bool(self.capabilities & {"report-status", "report-status-v2"})
 
     @property
+    def is_too_wide(self) -> bool:
+        """Whether it would update more references than one push may."""
+        return len(self.commands) > MAX_REFERENCES
+
+    @property
     def side_bands(self) -> bool:
         """Whether the answer travels in side bands."""
         return "side-band-64k" in self.capabilities
@@ -162,8 +167,6 @@ class PushParser:
             raise ProtocolError("a reference is updated twice")
         self._seen.add(ref)
         self._commands.append(RefCommand(ref, old, new))
-        if len(self._commands) > MAX_REFERENCES:
-            raise ProtocolError(f"a push may update at most {MAX_REFERENCES} references")
 
 
 def write_report(

@@ -91,12 +91,12 @@ def test_a_broken_push_is_refused(data: bytes) -> None:
         PushParser().feed(data + FLUSH)
 
 
-def test_a_push_updates_at_most_4000_references() -> None:
-    parser = PushParser()
-    for number in range(4000):
-        assert parser.feed(line(A, B, f"refs/heads/b{number}", "c" if number == 0 else "")) is None
-    with pytest.raises(ProtocolError):
-        parser.feed(line(A, B, "refs/heads/more"))
+def test_a_push_of_more_than_4000_references_is_too_wide_and_still_named_reference_by_reference() -> None:
+    lines = [line(A, B, f"refs/heads/b{number}", "c" if number == 0 else "") for number in range(4001)]
+    for wide in (4000, 4001):
+        head = PushParser().feed(b"".join(lines[:wide]) + FLUSH)
+        assert head is not None
+        assert (len(head.commands), head.is_too_wide) == (wide, wide > 4000)
 
 
 def test_a_push_that_never_ends_is_refused() -> None:

@@ -9,7 +9,7 @@ from codeyard.contract import AwsError, Context, Params
 from codeyard.git import refs
 from codeyard.git.command import is_protocol
 from codeyard.git.names import ZERO, is_valid_branch, split_ref
-from codeyard.git.pktline import PushHead, RefCommand, Report, read_report, write_report
+from codeyard.git.pktline import MAX_REFERENCES, PushHead, RefCommand, Report, read_report, write_report
 from codeyard.git.transfer import Advertiser, PushRequest, SessionPipe, UploadPipe, receive
 from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.base import Base, Rooms, required
@@ -55,6 +55,8 @@ class Transfers(Base):
             ctx.write(lambda tx: None)
             return {"pipe": answer}
         self._annotate(ctx, req, repository, transferred=True, head=req.head)
+        if req.head.is_too_wide:
+            raise AwsError("ValidationException", f"A push may update at most {MAX_REFERENCES} references.", status=400)
         if not req.head.commands:
             ctx.write(lambda tx: None)
             return {"pipe": b""}
