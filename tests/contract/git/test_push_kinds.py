@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 from base64 import b64encode
 from collections.abc import Mapping
 from itertools import count
@@ -136,6 +137,23 @@ def test_a_forced_push_replaces_a_history_and_a_lease_guards_it(at: Site, remote
     moves = [(e["oldCommitId"], e["commitId"]) for e in at.events()
              if e.get("repositoryName") == name and e["event"] == "referenceUpdated"]  # fmt: skip
     assert moves == [(old, new), (new, first)]
+
+
+def test_push_options_are_taken_and_their_names_stand_on_the_trail(at: Site, remote: str) -> None:
+    work, name = at.work(1), remote.rpartition("/")[2]
+    at.git("push", "--quiet", "-o", "ci.skip", "-o", "token=hunter2", remote, "main", cwd=work)
+    assert "refs/heads/main" in there(at, remote)
+    at.git("push", "--quiet", "--push-option=why=no reason", remote, ":main", "main:other", cwd=work, ok=False)
+    said = at.git("push", "-o", "x" * 1025, remote, "main:long", cwd=work, ok=False)
+    assert "A push option is a printable text of at most 1024 characters." in said
+    said = at.git("push", *["-o", "x"] * 51, remote, "main:many", cwd=work, ok=False)
+    assert "at most 50 push options" in said
+    assert there(at, remote).keys() == {"refs/heads/main", "refs/heads/other"}
+    told = [r for r in at.records("GitPush") if r["additionalEventData"].get("repositoryName") == name]
+    named = [r["additionalEventData"]["pushOptions"] for r in told if "pushOptions" in r["additionalEventData"]]
+    assert sorted(named) == [["ci.skip", "token"], ["why"]]
+    assert "hunter2" not in json.dumps(told)
+    assert [r["errorCode"] for r in told if "errorCode" in r] == ["ValidationException"] * 2
 
 
 def wide_push(site: Site, remote: str, tip: str, wide: int) -> Mapping[str, str | None]:

@@ -44,7 +44,7 @@ class Pushes:
 
     async def take(self, ask: Ask, head: PushHead, begun: bytes, rest: AsyncIterator[bytes], send: Send) -> None:
         """Admit the push that `ask` makes a call of, take it (`begun`, then the `rest`), carry it out and answer."""
-        listed = () if head.is_too_wide else head.commands
+        listed = () if head.excess else head.commands
         references = [{"commit": command.new, "ref": command.ref} for command in listed]
         inv = ask({"references": references} if references else {"advertise": True})
         try:

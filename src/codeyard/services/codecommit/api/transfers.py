@@ -9,7 +9,7 @@ from codeyard.contract import AwsError, Context, Params
 from codeyard.git import refs
 from codeyard.git.command import is_protocol
 from codeyard.git.names import ZERO, is_valid_branch, split_ref
-from codeyard.git.pktline import MAX_REFERENCES, PushHead, RefCommand, Report, read_report, write_report
+from codeyard.git.pktline import PushHead, RefCommand, Report, read_report, write_report
 from codeyard.git.transfer import Advertiser, PushRequest, SessionPipe, UploadPipe, receive
 from codeyard.services.codecommit import model
 from codeyard.services.codecommit.api.base import Base, Rooms, required
@@ -55,8 +55,8 @@ class Transfers(Base):
             ctx.write(lambda tx: None)
             return {"pipe": answer}
         self._annotate(ctx, req, repository, transferred=True, head=req.head)
-        if req.head.is_too_wide:
-            raise AwsError("ValidationException", f"A push may update at most {MAX_REFERENCES} references.", status=400)
+        if req.head.excess:
+            raise AwsError("ValidationException", req.head.excess, status=400)
         if not req.head.commands:
             ctx.write(lambda tx: None)
             return {"pipe": b""}
@@ -124,6 +124,8 @@ class Transfers(Base):
         more: dict[str, Any] = {}
         if head is not None:
             more = {"capabilities": sorted(head.capabilities), "shallow": bool(head.shallow)}
+        if head is not None and head.options and not head.excess:  # what they are set to may be nobody's business
+            more["pushOptions"] = [option.partition("=")[0] for option in head.options]
         ctx.annotate(
             protocol=req.get("transport") or "HTTP",
             dataTransferred=transferred,
