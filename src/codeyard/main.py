@@ -148,7 +148,7 @@ class Yard:
             ssm.part(self.kit),
             secretsmanager.part(self.kit),
             cloudtrail.part(self.kit, self.following),
-            codecommit.part(self.kit),
+            codecommit.part(self.kit, self.identity.ssh_signer),
             *codebuild.parts(self.kit),
             *codedeploy.parts(self.kit),
             codepipeline.part(self.kit),

@@ -363,6 +363,17 @@ def _model(service: str) -> Any:
     return botocore.session.get_session().get_service_model(service)
 
 
+class Always(dict[str, Any]):
+    """Has the one value under every key."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value=value)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value."""
+        return self["value"]
+
+
 class Liar(Gateway):
     """Answers every operation by its model, with hostile bytes in each text that the model leaves open."""
 
@@ -387,6 +398,9 @@ class Liar(Gateway):
                 "filePath": " ".join(PAYLOADS),
                 "spans": [{**span, **said}],
             }
+        if operation == "GetCommitSignatures":
+            said = {"kind": " ".join(PAYLOADS), "status": "VERIFIED", "userName": " ".join(PAYLOADS)}
+            return {"signatures": Always(said)}
         if operation == "GetCommitsFromMergeBase":
             return {"commits": [self.made(service_model.shape_for("Commit"), 0)]}
         shape = service_model.operation_model(operation).output_shape

@@ -9,6 +9,8 @@ from codeyard.git.names import is_object_id, is_valid_ref
 
 FLUSH = b"0000"
 MAX_REFERENCES = 4000
+MAX_OPTIONS = 50
+MAX_OPTION = 1024  # characters
 _MAX_HEAD = 8 * 1024 * 1024
 _MAX_LINE = 65520
 BAND = 65515
@@ -73,16 +75,23 @@ class PushHead:
     commands: tuple[RefCommand, ...]
     capabilities: frozenset[str]
     shallow: tuple[str, ...] = ()
-
-    @property
-    def is_too_large(self) -> bool:
-        """Whether it updates more references than one push may."""
-        return len(self.commands) > MAX_REFERENCES
+    options: tuple[str, ...] = ()
 
     @property
     def reports(self) -> bool:
         """Whether the client wants to be told the outcome of each reference."""
         return bool(self.capabilities & {"report-status", "report-status-v2"})
+
+    @property
+    def excess(self) -> str:
+        """What there is more of than one push may have, as a sentence; an empty text where all is within bounds."""
+        if len(self.commands) > MAX_REFERENCES:
+            return f"A push may update at most {MAX_REFERENCES} references."
+        if len(self.options) > MAX_OPTIONS:
+            return f"A push may have at most {MAX_OPTIONS} push options."
+        if any(len(option) > MAX_OPTION or not option.isprintable() for option in self.options):
+            return f"A push option is a printable text of at most {MAX_OPTION} characters."
+        return ""
 
     @property
     def side_bands(self) -> bool:
@@ -92,7 +101,7 @@ class PushHead:
 
 @dataclass(slots=True)
 class PushParser:
-    """Takes the bytes of a push as they come, until the flush that ends its commands."""
+    """Takes the bytes of a push as they come, until the flush that ends its commands, or its push options."""
 
     _buffer: bytearray = field(default_factory=bytearray)
     _at: int = 0
@@ -100,14 +109,18 @@ class PushParser:
     _seen: set[str] = field(default_factory=set)
     _shallow: list[str] = field(default_factory=list)
     _capabilities: frozenset[str] | None = None
+    _options: list[str] | None = None
 
     def feed(self, data: bytes) -> PushHead | None:
         """Take more bytes; the head once it is complete. What was fed stays in `taken`."""
         self._buffer += data
         while len(self._buffer) - self._at >= 4:
             length = _length(bytes(self._buffer[self._at : self._at + 4]))
-            if length == 0:
+            if length == 0 and not self._goes_on():
                 return self._finish()
+            if length == 0:
+                self._at += 4
+                continue
             if length < 4:
                 raise ProtocolError("a push has no delimiter packets")
             if len(self._buffer) - self._at < length:
@@ -133,10 +146,21 @@ class PushParser:
         """What was fed behind the head, once that is complete."""
         return bytes(self._buffer[self._at + 4 :])
 
+    def _goes_on(self) -> bool:
+        """Whether push options stand behind this flush, which then ends the commands only."""
+        if self._options is not None or "push-options" not in (self._capabilities or ()):
+            return False
+        self._options = []
+        return True
+
     def _finish(self) -> PushHead:
-        return PushHead(tuple(self._commands), self._capabilities or frozenset(), tuple(self._shallow))
+        options = tuple(self._options or ())
+        return PushHead(tuple(self._commands), self._capabilities or frozenset(), tuple(self._shallow), options)
 
     def _line(self, line: bytes) -> None:
+        if self._options is not None:
+            self._options.append(line.removesuffix(b"\n").decode("utf-8", "replace"))
+            return
         if line.startswith(b"shallow "):
             self._take_shallow(line[8:].rstrip(b"\n"))
             return

@@ -29,7 +29,6 @@ _CONFIG = """\
 \tdenyNonFastForwards = false
 \tmaxInputSize = {max_input}
 \tunpackLimit = {unpack_limit}
-\tadvertisePushOptions = false
 [transfer]
 \thideRefs = refs/codeyard
 \tfsckObjects = true

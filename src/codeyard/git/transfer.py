@@ -13,6 +13,7 @@ from typing import IO, Any
 from codeyard.git.command import Git, GitCommand, GitError, close_quietly, end
 from codeyard.git.pktline import PushHead, service_line
 
+_OPTIONS = "receive.advertisePushOptions=true"
 MAX_ANSWER = 32 * 1024 * 1024
 PUSH_TIMEOUT = 3600.0
 
@@ -136,6 +137,7 @@ class Advertiser:
             ["--stateless-rpc", "--http-backend-info-refs"],
             operands=[str(repository)],
             protocol=protocol,
+            config=[_OPTIONS],
         )
         return self._git.run(command).stdout
 
@@ -148,7 +150,7 @@ def reap(process: subprocess.Popen[bytes]) -> None:
 
 def receive(git: Git, repository: Path, body: bytes | IO[bytes], *, timeout: float = PUSH_TIMEOUT) -> bytes:
     """Carry out a push with receive-pack; its answer, empty when it died. The process never outlives the call."""
-    command = GitCommand("receive-pack", ["--stateless-rpc"], operands=[str(repository)])
+    command = GitCommand("receive-pack", ["--stateless-rpc"], operands=[str(repository)], config=[_OPTIONS])
     whole = isinstance(body, bytes)
     source: int | IO[bytes] = subprocess.PIPE if isinstance(body, bytes) else body
     process = git.start(command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

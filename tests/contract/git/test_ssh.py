@@ -111,6 +111,17 @@ def test_a_large_push_arrives_whole_and_is_cloned_shallow_and_in_parts(shell: Sh
     assert tip(shell, branch) == ""
 
 
+def test_push_options_are_taken_with_and_without_a_pack(shell: Shell, ann: str, branch: str) -> None:
+    work, option = shell.site.work(1), f"for={branch}"
+    shell.git(ann, "push", "-o", option, "-o", "plain", shell.url(ann), f"main:{branch}", cwd=work)
+    assert tip(shell, branch)
+    shell.git(ann, "push", "-o", branch, shell.url(ann), f":{branch}", f":refs/heads/{branch}-none", cwd=work)
+    assert tip(shell, branch) == ""
+    named = [one["additionalEventData"].get("pushOptions") for one in shell.site.records("GitPush")]
+    assert ["for", "plain"] in named
+    assert [branch] in named
+
+
 def test_an_archive_is_made(shell: Shell, ann: str, branch: str) -> None:
     shell.git(ann, "push", "--quiet", shell.url(ann), f"main:{branch}", cwd=shell.site.work(1))
     shell.git(ann, "archive", f"--remote={shell.url(ann)}", "--output=all.tar", branch)

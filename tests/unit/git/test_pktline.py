@@ -91,14 +91,42 @@ def test_a_broken_push_is_refused(data: bytes) -> None:
         PushParser().feed(data + FLUSH)
 
 
-def test_a_push_updates_at_most_4000_references() -> None:
-    parser = PushParser()
-    for number in range(4000):
-        assert parser.feed(line(A, B, f"refs/heads/b{number}", "c" if number == 0 else "")) is None
-    assert parser.feed(line(A, B, "refs/heads/more")) is None
-    head = parser.feed(FLUSH)
+def test_a_push_of_more_than_4000_references_is_too_wide_and_still_named_reference_by_reference() -> None:
+    lines = [line(A, B, f"refs/heads/b{number}", "c" if number == 0 else "") for number in range(4001)]
+    for wide in (4000, 4001):
+        head = PushParser().feed(b"".join(lines[:wide]) + FLUSH)
+        assert head is not None
+        assert (len(head.commands), bool(head.excess)) == (wide, wide > 4000)
+
+
+def test_push_options_stand_behind_the_commands_and_the_pack_behind_them() -> None:
+    whole = line(A, B, "refs/heads/a", "push-options") + FLUSH + pkt(b"ci.skip") + pkt("note=größer\n".encode()) + FLUSH
+    for cut in range(len(whole)):
+        parser = PushParser()
+        assert parser.feed(whole[:cut]) is None
+        head = parser.feed(whole[cut:] + b"PACK")
+        assert head is not None
+        assert (head.options, len(head.commands), head.excess) == (("ci.skip", "note=größer"), 1, "")
+        assert (parser.head, parser.beyond) == (whole, b"PACK")
+
+
+@pytest.mark.parametrize(
+    ("options", "bad"),
+    [([b"o"] * 50, False), ([b"o"] * 51, True), ([b"o" * 1024], False), ([b"o" * 1025], True), ([b"a\nb"], True),
+     ([b"\0"], True), ([b"\x1b[31m"], True), ([b""], False), ([], False)],
+)  # fmt: skip
+def test_push_options_are_bounded(options: list[bytes], bad: bool) -> None:
+    lines = b"".join(map(pkt, options))
+    head = PushParser().feed(line(A, B, "refs/heads/a", "push-options") + FLUSH + lines + FLUSH)
     assert head is not None
-    assert head.is_too_large
+    assert bool(head.excess) is bad
+
+
+def test_without_the_capability_there_are_no_push_options() -> None:
+    parser = PushParser()
+    head = parser.feed(line(A, B, "refs/heads/a", "report-status") + FLUSH + pkt(b"ci.skip") + FLUSH)
+    assert head is not None
+    assert (head.options, parser.beyond) == ((), pkt(b"ci.skip") + FLUSH)
 
 
 def test_a_push_that_never_ends_is_refused() -> None:

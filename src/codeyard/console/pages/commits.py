@@ -23,7 +23,8 @@ async def index(visit: Visit) -> Response:
         got = await visit.call(REPOSITORIES, "GetCommit", repositoryName=head["name"], commitId=tip)
         found.append(got["commit"])
         tip = got["commit"]["parents"][0] if got["commit"].get("parents") else ""
-    return visit.render("repositories/commits.html", commits=found, onward=tip, **head)
+    signatures = await signatures_of(visit, head["name"], found)
+    return visit.render("repositories/commits.html", commits=found, signatures=signatures, onward=tip, **head)
 
 
 async def show(visit: Visit) -> Response:
@@ -33,7 +34,7 @@ async def show(visit: Visit) -> Response:
     before = found["parents"][0] if found.get("parents") else ""
     compared = await compare(visit, name, before, commit_id)
     values = {"name": name, "commit": found, "compared": compared, "view": view_of(visit), "only": visit.query("path")}
-    return visit.render("repositories/commit.html", **values)
+    return visit.render("repositories/commit.html", **values, signatures=await signatures_of(visit, name, [found]))
 
 
 async def between(visit: Visit) -> Response:
@@ -41,7 +42,7 @@ async def between(visit: Visit) -> Response:
     name, before, after = visit.path("name"), visit.query("before"), visit.query("after")
     branches = (await visit.call(REPOSITORIES, "ListBranches", repositoryName=name))["branches"]
     values: dict[str, Any] = {"name": name, "branches": branches, "before": before, "after": after}
-    values |= {"view": view_of(visit), "compared": None, "brings": None, "problem": ""}
+    values |= {"view": view_of(visit), "compared": None, "brings": None, "signatures": {}, "problem": ""}
     if before and after:
         sides = {"sourceCommitSpecifier": after, "destinationCommitSpecifier": before}
         try:
@@ -49,9 +50,17 @@ async def between(visit: Visit) -> Response:
             asked: dict[str, Any] = {"repositoryName": name, "maxResults": _HISTORY, **sides}
             brings = await visit.ask(REPOSITORIES, "GetCommitsFromMergeBase", **asked)
             values["brings"] = None if isinstance(brings, AwsError) else brings
+            values["signatures"] = await signatures_of(visit, name, (values["brings"] or {}).get("commits", []))
         except AwsError as error:
             values["problem"] = error.message
     return visit.render("repositories/compare.html", 400 if values["problem"] else 200, **values)
+
+
+async def signatures_of(visit: Visit, name: str, commits: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is known of the commits' signatures; nothing where the visitor may not ask."""
+    ids = [one["commitId"] for one in commits]
+    said = await visit.ask(REPOSITORIES, "GetCommitSignatures", repositoryName=name, commitIds=ids) if ids else {}
+    return {} if isinstance(said, AwsError) else said.get("signatures", {})
 
 
 def view_of(visit: Visit) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from codeyard.console import conflicts, discussion, rules
 from codeyard.console.compare import Changed, Noted, compare
 from codeyard.console.discussion import REACTIONS, Thread
+from codeyard.console.pages.commits import signatures_of
 from codeyard.console.pages.pulls import REPOSITORIES, state_of, target_of
 from codeyard.console.web import Visit
 from codeyard.contract import AwsError
@@ -60,7 +61,9 @@ async def commits(visit: Visit) -> Response:
     asked: dict[str, Any] = {"repositoryName": head["name"], "maxResults": _COMMITS, **sides}
     asked |= {"nextToken": visit.query("next")} if visit.query("next") else {}
     found = await visit.call(REPOSITORIES, "GetCommitsFromMergeBase", **asked)
-    return visit.render("pulls/commits.html", **head, commits=found["commits"], onward=found.get("nextToken", ""))
+    signatures = await signatures_of(visit, head["name"], found["commits"])
+    onward = found.get("nextToken", "")
+    return visit.render("pulls/commits.html", **head, commits=found["commits"], signatures=signatures, onward=onward)
 
 
 async def changes(visit: Visit) -> Response:

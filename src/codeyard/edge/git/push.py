@@ -13,7 +13,7 @@ from codeyard.edge.asgi import Send, reply
 from codeyard.edge.git.pump import Gate, Spool, begin
 from codeyard.edge.pools import Pool
 from codeyard.gateway import Gateway, Invocation
-from codeyard.git.pktline import MAX_REFERENCES, ProtocolError, PushHead, PushParser, pkt, write_report
+from codeyard.git.pktline import ProtocolError, PushHead, PushParser, pkt, write_report
 from codeyard.git.transfer import PushRequest
 
 Ask = Callable[[Mapping[str, Any]], Invocation]
@@ -44,15 +44,16 @@ class Pushes:
 
     async def take(self, ask: Ask, head: PushHead, begun: bytes, rest: AsyncIterator[bytes], send: Send) -> None:
         """Admit the push that `ask` makes a call of, take it (`begun`, then the `rest`), carry it out and answer."""
-        if head.is_too_large:
-            await _refuse(head, _too_large(head), "too many references", rest, send)
-            return
-        references = [{"commit": command.new, "ref": command.ref} for command in head.commands]
+        listed = () if head.excess else head.commands
+        references = [{"commit": command.new, "ref": command.ref} for command in listed]
         inv = ask({"references": references} if references else {"advertise": True})
         try:
             admitted = await self._pool.run(lambda: self._gateway.admit(inv))
         except AwsError as error:
-            await _refuse(head, error, "not authorized", rest, send)
+            if not head.reports or not head.commands:
+                raise
+            await _drain(rest)
+            await _reply_report(send, _refusal(head, error, "not authorized"))
             return
         repository = inv.params["repositoryName"]
         async with contextlib.AsyncExitStack() as stack:
@@ -63,19 +64,6 @@ class Pushes:
             params = PushRequest(dict(inv.params), head, spool.content())
             work = asyncio.ensure_future(self._pool.run(lambda: admitted.run(params)))
             await _answer(send, head, work)
-
-
-async def _refuse(head: PushHead, error: AwsError, reason: str, rest: AsyncIterator[bytes], send: Send) -> None:
-    """Refuse the push as a whole: in its report, where it asked for one."""
-    if not head.reports or not head.commands:
-        raise error
-    await _drain(rest)
-    await _reply_report(send, _refusal(head, error, reason))
-
-
-def _too_large(head: PushHead) -> AwsError:
-    words = f"A push may update at most {MAX_REFERENCES} references, and this one has {len(head.commands)}"
-    return AwsError("MaximumReferencesExceeded", f"{words}: push them in parts.", status=400)
 
 
 async def _drain(body: AsyncIterator[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -145,6 +146,19 @@ class IamDoor:
 
         found = None if "\0" in key_id else self._kit.db.read(look)
         return None if found is None else (user_principal(found[0], key_id), found[1].body)
+
+    def ssh_signer(self, account: str, key: bytes) -> str | None:
+        """The name of the account's user whose active SSH public key this is, as OpenSSH encodes it; else None."""
+        body = base64.b64encode(key).decode("ascii")
+
+        def look(tx: Tx) -> str | None:
+            for held in keys.ssh_keys_of(tx, model.ssh_fingerprint(key)):
+                user = entities.user_by_id(tx, held.user_id) if held.status == "Active" else None
+                if user is not None and user.account == account and held.body.split()[1] == body:
+                    return user.name
+            return None
+
+        return self._kit.db.read(look)
 
     def console_login(self, account: str, user_name: str, password: str, code: str = "") -> Principal | None:
         """The user behind a console password, or None; who has MFA devices needs a code of one.

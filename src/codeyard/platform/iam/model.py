@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -142,6 +143,11 @@ class SshKey:
     fingerprint: str
     status: str
     uploaded: int
+
+
+def ssh_fingerprint(key: bytes) -> str:
+    """The MD5 fingerprint of an SSH key as OpenSSH encodes it, in AWS's form."""
+    return hashlib.md5(key, usedforsecurity=False).digest().hex(":")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from codeyard.git.command import Git
 from codeyard.services.codecommit import refs, triggers
 from codeyard.services.codecommit.access import ACCESS, with_resource_tags
 from codeyard.services.codecommit.api import Rooms
+from codeyard.services.codecommit.api.base import SignerOf
 from codeyard.services.codecommit.encryption import Encryption
 from codeyard.services.codecommit.errors import error_for
 from codeyard.services.codecommit.lfs import LargeFiles
@@ -23,15 +24,15 @@ from codeyard.services.codecommit.repositories import LocalRepositories
 __all__ = ["part"]
 
 
-def part(kit: Kit) -> Part:
-    """CodeCommit over repositories in the data folder."""
+def part(kit: Kit, signer_of: SignerOf = lambda account, key: None) -> Part:
+    """CodeCommit over repositories in the data folder; `signer_of` is IAM's, which knows whose SSH key one is."""
     folder = kit.data_dir.resolve() / "git"
     git = Git(folder / "home")
     objects = CatFiles(git, kit.clock.now)
     repositories = LocalRepositories(folder, git, objects)
     changes = RefChanges(kit, git, repositories)
     large, lookup = LargeFiles(kit), Lookup(kit)
-    rooms = Rooms(kit, git, objects, repositories, changes, lookup, Encryption(kit, repositories, changes))
+    rooms = Rooms(kit, git, objects, repositories, changes, lookup, Encryption(kit, repositories, changes), signer_of)
 
     def remove(token: str, payload: dict[str, Any]) -> None:
         repositories.remove(payload["repositoryId"])
@@ -47,7 +48,9 @@ def part(kit: Kit) -> Part:
         api=WithLargeFiles(rooms, large),
         access=with_resource_tags({**ACCESS, **pull_access(kit)}, lookup.tags),
         errors=error_for,
-        doors=frozenset({"GitPull", "GitPush", "UploadArchive", "GetBlame", "GetCommitsFromMergeBase"}),
+        doors=frozenset(
+            {"GitPull", "GitPush", "UploadArchive", "GetBlame", "GetCommitSignatures", "GetCommitsFromMergeBase"}
+        ),
         reconcilers={refs.SETTLE: changes.settle_lapsed},
         effects={
             refs.HEAD: changes.align_head,

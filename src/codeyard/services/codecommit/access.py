@@ -113,6 +113,7 @@ ACCESS: Mapping[str, Access] = {
     **{name: _tagging(name) for name in ("TagResource", "UntagResource", "ListTagsForResource")},
     "GitPush": _push,
     "GetBlame": _on_repository("GetFile"),
+    "GetCommitSignatures": _on_repository("GetCommit"),
     **pull_access(None),
 }
 

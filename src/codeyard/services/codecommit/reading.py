@@ -71,6 +71,11 @@ class Reader:
         found = self._objects.read(self.path, commit_id) if self.has_commit(commit_id) else None
         return parse_commit(commit_id, found[1]) if found else None
 
+    def commit_content(self, commit_id: str) -> bytes | None:
+        """A commit as it stands in git, None where there is none."""
+        found = self._objects.read(self.path, commit_id) if self.has_commit(commit_id) else None
+        return found[1] if found else None
+
     def root(self, commit_id: str) -> str:
         """The id of a commit's tree."""
         commit = self.commit(commit_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -112,9 +111,7 @@ def _read(text: str) -> tuple[str, str]:
         raise AwsError("InvalidPublicKeyException", "The public key must be an RSA key of 2048 to 16384 bits.")
     line = key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
     comment = "" if data.startswith(b"-----") else " ".join(text.split()[2:])
-    digest = hashlib.md5(base64.b64decode(line.split()[1]), usedforsecurity=False).hexdigest()
-    pairs = ":".join(digest[i : i + 2] for i in range(0, 32, 2))
-    return f"{line} {comment}".strip(), f"{pairs}"
+    return f"{line} {comment}".strip(), model.ssh_fingerprint(base64.b64decode(line.split()[1]))
 
 
 def _pem(line: str) -> str:

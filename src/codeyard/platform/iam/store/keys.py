@@ -52,6 +52,11 @@ def of_user(tx: Tx, kind: type[T], user_id: str) -> list[T]:
     return [_made(kind, row) for row in tx.all(sa.select(table).where(table.c.user_id == user_id).order_by(table.c.id))]
 
 
+def ssh_keys_of(tx: Tx, fingerprint: str) -> list[SshKey]:
+    """Every user's SSH keys of that fingerprint."""
+    return [_made(SshKey, row) for row in tx.all(sa.select(ssh_keys).where(ssh_keys.c.fingerprint == fingerprint))]
+
+
 def credential_named(tx: Tx, user_name: str) -> ServiceCredential | None:
     """The service-specific credential of that user name."""
     row = tx.one(sa.select(credentials).where(credentials.c.user_name == user_name))

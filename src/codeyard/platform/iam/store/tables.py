@@ -148,7 +148,7 @@ ssh_keys = sa.Table(
     sa.Column("id", Key(), primary_key=True),
     sa.Column("user_id", Key(), nullable=False, index=True),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False, index=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("uploaded", sa.BigInteger, nullable=False),
 )

@@ -15,6 +15,7 @@ from codeyard.services.codecommit.api.pulls import Pulls
 from codeyard.services.codecommit.api.reacting import Reacting
 from codeyard.services.codecommit.api.reading_back import ReadingBack
 from codeyard.services.codecommit.api.repositories import Repositories
+from codeyard.services.codecommit.api.signatures import Signatures
 from codeyard.services.codecommit.api.templates import Templates
 from codeyard.services.codecommit.api.transfers import Transfers
 from codeyard.services.codecommit.api.triggers import Triggers
@@ -40,5 +41,6 @@ class CodeCommit(
     Templates,
     Reacting,
     ReadingBack,
+    Signatures,
 ):
     """Every operation that is built; the others answer 501."""

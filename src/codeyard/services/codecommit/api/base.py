@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from codeyard.services.codecommit.reading import Reader
 from codeyard.services.codecommit.refs import RefChanges
 from codeyard.services.codecommit.repositories import RepositoryStore
 
+SignerOf = Callable[[str, bytes], str | None]  # the user of an account whose active SSH key this is, OpenSSH-encoded
+
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
@@ -31,6 +33,7 @@ class Rooms:
     changes: RefChanges
     lookup: Lookup
     encryption: Encryption
+    signer_of: SignerOf
 
 
 class Base:

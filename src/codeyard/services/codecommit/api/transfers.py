@@ -55,6 +55,8 @@ class Transfers(Base):
             ctx.write(lambda tx: None)
             return {"pipe": answer}
         self._annotate(ctx, req, repository, transferred=True, head=req.head)
+        if req.head.excess:
+            raise AwsError("ValidationException", req.head.excess, status=400)
         if not req.head.commands:
             ctx.write(lambda tx: None)
             return {"pipe": b""}
@@ -122,6 +124,8 @@ class Transfers(Base):
         more: dict[str, Any] = {}
         if head is not None:
             more = {"capabilities": sorted(head.capabilities), "shallow": bool(head.shallow)}
+        if head is not None and head.options and not head.excess:  # what they are set to may be nobody's business
+            more["pushOptions"] = [option.partition("=")[0] for option in head.options]
         ctx.annotate(
             protocol=req.get("transport") or "HTTP",
             dataTransferred=transferred,
