@@ -19,6 +19,7 @@ from codeyard.cli import main
 from codeyard.cli.mirror import copy as copying
 from tests.support.git_server import GitServer, git_server
 from tests.support.howto import script
+from tests.support.ssh_git_server import ssh_git_server
 from tests.support.yard import TestYard, module_yard, wait_until
 
 __all__ = ["module_yard"]
@@ -215,6 +216,23 @@ def test_git_daemon_is_a_source(module_yard: TestYard, server: GitServer, tmp_pa
     assert here(module_yard, "daemon") == references(there)
 
 
+def test_ssh_is_a_source_and_a_target(
+    module_yard: TestYard, server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = bare(server, "ssh.git", tmp_path / "work")
+    git(server.folder, "init", "--quiet", "--bare", "ssh-out.git")
+    with ssh_git_server(tmp_path) as (port, command):
+        monkeypatch.setenv("GIT_SSH_COMMAND", command)
+        root = f"ssh://ann@127.0.0.1:{port}{server.folder}"
+        done(module_yard, "git", f"{root}/ssh.git", "ssh")
+        assert here(module_yard, "ssh") == references(there)
+        done(module_yard, "export", "ssh", f"{root}/ssh-out.git")
+        assert references(server.folder / "ssh-out.git") == references(there)
+        monkeypatch.setenv("GIT_SSH_COMMAND", command.replace(f"-i {tmp_path}/key", "-i none -o IdentitiesOnly=yes"))
+        refused = migrate(module_yard, "git", f"{root}/ssh.git", "ssh")
+    assert "ssh HOST" in refused.output
+
+
 def test_a_refusal_says_what_to_do(module_yard: TestYard, server: GitServer, tmp_path: Path) -> None:
     bare(server, "refused.git", tmp_path / "work")
     without = migrate(module_yard, "git", f"{server.url}/refused.git", "refused")
@@ -232,7 +250,6 @@ def test_a_refusal_says_what_to_do(module_yard: TestYard, server: GitServer, tmp
     ("page", "host"),
     [
         ("migrate-from-github", "https://github.com/you/"),
-        ("migrate-from-gitlab", "https://gitlab.com/you/"),
         ("migrate-from-a-git-server", "https://git.example.com/"),
     ],
 )
@@ -263,6 +280,11 @@ def test_the_pages_commands_work_as_they_stand(
     assert TOKEN not in ran.stdout + ran.stderr
     assert references(server.folder / f"{page}-out.git") == references(there)
     assert git(folder / "my-clone", "remote", "get-url", "origin") == f"codecommit::us-east-1://{page}"
+
+
+def test_the_pages_differ_in_url_and_token_only() -> None:
+    github, gitlab = (script(PAGES / f"migrate-from-{host}.md") for host in ("github", "gitlab"))
+    assert re.sub(r"at=\d+", "", github).replace("github.com", "gitlab.com") == re.sub(r"at=\d+", "", gitlab)
 
 
 def test_git_alone_mirrors_as_well(module_yard: TestYard, server: GitServer, tmp_path: Path) -> None:
