@@ -57,3 +57,4 @@ async def _run(process: asyncssh.SSHServerProcess[bytes]) -> None:
     child = await asyncio.create_subprocess_exec(*asked, stdin=pipe, stdout=pipe, stderr=pipe)
     await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
     process.exit(await child.wait())
+    await process.wait_closed()
