@@ -65,6 +65,7 @@ AFTER: dict[str, tuple[str, ...]] = {
 READ_ONLY = {
     *("add-a-service", "back-up-and-restore", "run-the-server", "troubleshoot", "use-the-console"),
     *("trust-the-local-ca", "use-your-own-certificate"),
+    *("migrate-from-github", "migrate-from-gitlab", "migrate-from-a-git-server"),  # typed in by test_migrate.py
 }
 
 

@@ -18,6 +18,7 @@ _COMMANDS = (
     "host",
     "account",
     "protect",
+    "migrate",
     "watch",
     "kms",
     "runner",

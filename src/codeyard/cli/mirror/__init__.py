@@ -1,0 +1,1 @@
+"""Copying a repository whole from one git server to another, for `codeyard migrate`."""
