@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.contract.codepipeline.test_a_pipeline_through_boto3 import _declared, _prepare
+from tests.support.rawhttp import Wire, signed
 from tests.support.yard import TestYard
 
 SECRET = "a secret that nobody may see"
@@ -149,6 +150,18 @@ def test_a_deleted_webhook_answers_nobody_and_is_deleted_twice(pipelines: Any) -
     pipelines.delete_webhook(name="short")
     pipelines.delete_webhook(name="short")
     assert post(made["url"], {"ref": "refs/heads/main"})[0] == 404
+
+
+def test_the_start_by_a_webhook_is_no_operation_that_anybody_can_call(module_yard: TestYard, pipelines: Any) -> None:
+    before = len(starts(pipelines))
+    body = json.dumps({"name": "site", "webhook": "open"}).encode()
+    target = "CodePipeline_20150709.StartPipelineExecutionFromWebhook"
+    kind = "application/x-amz-json-1.1"
+    raw = signed(module_yard, "POST", "/", "codepipeline", body, X_Amz_Target=target, Content_Type=kind) + body
+    status, _, answer = Wire(module_yard).ask(raw)
+    assert status == 404
+    assert b"UnknownOperationException" in answer
+    assert len(starts(pipelines)) == before
 
 
 def test_whoever_may_not_is_refused(module_yard: TestYard, pipelines: Any) -> None:

@@ -40,6 +40,7 @@ def front(seen: list[str]) -> Front:
     return Front(
         aws=door("aws", seen),
         git=door("git", seen),
+        webhooks=door("webhooks", seen),
         admin=door("admin", seen),
         console=door("console", seen),
         console_hosts=frozenset({"console.localhost"}),
@@ -63,6 +64,8 @@ def ask(app: Front, path: str, *, method: str = "GET", host: str = "localhost:1"
         ("/bucket/key", {"method": "PUT"}, "aws"),
         ("/v1/repos/app/info/refs", {}, "git"),
         ("/v1/reposition", {}, "aws"),
+        ("/v1/webhooks/abc", {"method": "POST"}, "webhooks"),
+        ("/v1/webhooks", {"method": "POST"}, "aws"),
         ("/", {"host": "console.localhost:4599"}, "console"),
         ("/", {"host": "CONSOLE.localhost"}, "console"),
         ("/v1/repos/app/info/refs", {"host": "console.localhost"}, "console"),

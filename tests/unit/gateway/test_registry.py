@@ -96,6 +96,7 @@ def test_every_operation_that_a_table_names_is_in_its_services_model(models: Mod
     named = {*NEEDS_NO_PERMISSION, *LONG_POLLS, *CHEAP}
     named |= {(service, operation) for service, names in DATA_EVENTS.items() for operation in names}
     named -= {("sns", "PublishOnce")}  # a door beside the model: Publish, for services of this program
+    named -= {("codepipeline", "StartPipelineExecutionFromWebhook")}  # a door too, for requests that nobody signs
     missing = [
         f"{s}:{o}" for s, o in sorted(named) if s in models.services and o not in models.service(s).operation_names
     ]
