@@ -398,6 +398,8 @@ class Liar(Gateway):
                 "filePath": " ".join(PAYLOADS),
                 "spans": [{**span, **said}],
             }
+        if operation == "GetArchive":
+            return {"commitId": "c" * 40, "content": iter([b"an archive"])}
         if operation == "GetCommitSignatures":
             said = {"kind": " ".join(PAYLOADS), "status": "VERIFIED", "userName": " ".join(PAYLOADS)}
             return {"signatures": Always(said)}

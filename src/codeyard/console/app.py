@@ -30,6 +30,7 @@ from codeyard.console.pages import (
     templates,
     trail,
 )
+from codeyard.console.pages.downloads import archive_page
 from codeyard.console.sessions import Sessions
 from codeyard.console.web import Site, cookie, root_of
 from codeyard.contract import Principal
@@ -119,6 +120,7 @@ def routes(site: Site, identity: Identity, changes: Changes) -> list[Route | Mou
         _get("/repositories/{name}/blame/{path:path}", page(repositories.blame)),
         _get("/repositories/{name}/history/{path:path}", page(repositories.history)),
         _get("/repositories/{name}/branches", page(repositories.branches)),
+        _get("/repositories/{name}/archive", page(archive_page())),
         _get("/repositories/{name}/commits", page(commits.index)),
         _get("/repositories/{name}/commit/{commit}", page(commits.show)),
         _get("/repositories/{name}/compare", page(commits.between)),

@@ -1,4 +1,4 @@
-"""A commit's files as a zip, streamed."""
+"""A commit's files as an archive, streamed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO
 from codeyard.git.command import Git, GitCommand, GitError, end
 
 STEP = 1024 * 1024
+KINDS = ("zip", "tar.gz")
 _LITTLE = 64 * 1024
 _PAUSE_S = 0.002
 
@@ -22,7 +23,16 @@ def zip_of(git: Git, repository: Path, commit: str, paths: Sequence[str] = ()) -
 
     No path may begin with a dash: git archive knows `--end-of-options` or `--`, not both.
     """
-    command = GitCommand("archive", ["--format=zip", "-1"], [commit, *paths], repository=repository)
+    yield from _made(git, GitCommand("archive", ["--format=zip", "-1"], [commit, *paths], repository=repository))
+
+
+def archive_of(git: Git, repository: Path, commit: str, kind: str, folder: str) -> Iterator[bytes]:
+    """A commit's files as one of KINDS, all of them below a folder; GitError at the end if git failed."""
+    flags = [f"--format={kind}", f"--prefix={folder}/"]
+    yield from _made(git, GitCommand("archive", flags, [commit], repository=repository))
+
+
+def _made(git: Git, command: GitCommand) -> Iterator[bytes]:
     process = git.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         if process.stdout is not None:

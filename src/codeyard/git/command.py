@@ -20,7 +20,7 @@ from typing import IO
 # Per subcommand: the flags that may be given. One that ends in "=" takes a value.
 _FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "archive": frozenset({"--format=zip", "-1"}),
+        "archive": frozenset({"--format=zip", "--format=tar.gz", "--prefix=", "-1"}),
         "blame": frozenset({"--porcelain", "--no-textconv"}),
         "cat-file": frozenset({"--batch-command", "--batch-check"}),
         "commit-graph write": frozenset({"--reachable", "--changed-paths", "--split"}),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
+import tarfile
+import zipfile
 from typing import Any
 
 import pytest
@@ -238,6 +241,29 @@ def test_a_repositorys_home_tells_what_it_is_and_how_to_clone_it_with_each_crede
     assert "topic" in said(site.ann.get(f"{site.base}/branches"))
     file = site.ann.get(f"{site.base}/files/a.txt").text
     assert 'href="#L-7"' in file
+
+
+def test_the_files_at_a_branch_are_downloaded_as_an_archive(site: Site) -> None:
+    home = site.ann.get(f"{site.base}/files/?at=topic").text
+    links = {html.unescape(link) for link in re.findall(r'href="([^"]*/archive[^"]*)"', home)}
+    assert links == {f"{site.base}/archive?kind={kind}&at=topic" for kind in ("zip", "tar.gz")}
+    zipped = site.ann.download(f"{site.base}/archive?kind=zip&at=topic")
+    assert zipped["content-disposition"] == 'attachment; filename="shop-topic.zip"'
+    with zipfile.ZipFile(io.BytesIO(zipped.body)) as archive:
+        assert archive.read("shop-topic/a.txt") == site.text("topic", "a.txt")
+    packed = site.ann.download(f"{site.base}/archive?kind=tar.gz&at={site.first}")
+    with tarfile.open(fileobj=io.BytesIO(packed.body), mode="r:gz") as tar:
+        names = {member.name for member in tar.getmembers() if member.isfile()}
+    assert names == {f"shop-{site.first}/{path}" for path in ("a.txt", "docs/README.md")}
+
+
+def test_an_archive_is_for_those_who_may_pull_and_of_what_is_there(site: Site) -> None:
+    read = [{"Effect": "Allow", "Action": ["codecommit:Get*", "codecommit:List*"], "Resource": "*"}]
+    reader = site._person("archive-reader", read)
+    assert reader.get(f"{site.base}/archive").status == 403
+    for query in ("kind=rar", "at=nowhere", "at=--output%3D/tmp/x", "kind=zip%0A", "at=a%0Ab"):
+        assert site.ann.get(f"{site.base}/archive?{query}").status in (400, 404), query
+    assert site.ann.get("/repositories/nowhere/archive").status == 404
 
 
 def test_a_files_lines_tell_who_wrote_them_and_its_history_each_version(site: Site) -> None:

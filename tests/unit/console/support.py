@@ -100,6 +100,7 @@ class Browser:
     host: str = HOST
     root: str = ""
     scheme: str = "http"
+    stays: bool = False  # until the answer has come whole; live pages never end
 
     def __post_init__(self) -> None:
         changes = Changes(self.notifications, ("outbox",))
@@ -115,6 +116,13 @@ class Browser:
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.send("GET", path, headers)
+
+    def download(self, path: str) -> Answer:
+        self.stays = True
+        try:
+            return self.get(path)
+        finally:
+            self.stays = False
 
     def post(self, path: str, form: Mapping[str, str], **headers: str) -> Answer:
         origin = f"{self.scheme}://{self.host}"
@@ -158,6 +166,8 @@ class Browser:
         found: dict[str, Any] = {"body": b""}
 
         async def receive() -> dict[str, Any]:
+            if not messages and self.stays:
+                await asyncio.Event().wait()
             return messages.pop(0) if messages else {"type": "http.disconnect"}
 
         async def send(message: Mapping[str, Any]) -> None:

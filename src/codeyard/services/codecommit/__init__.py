@@ -49,7 +49,15 @@ def part(kit: Kit, signer_of: SignerOf = lambda account, key: None) -> Part:
         access=with_resource_tags({**ACCESS, **pull_access(kit)}, lookup.tags),
         errors=error_for,
         doors=frozenset(
-            {"GitPull", "GitPush", "UploadArchive", "GetBlame", "GetCommitSignatures", "GetCommitsFromMergeBase"}
+            {
+                "GetArchive",
+                "GitPull",
+                "GitPush",
+                "UploadArchive",
+                "GetBlame",
+                "GetCommitSignatures",
+                "GetCommitsFromMergeBase",
+            }
         ),
         reconcilers={refs.SETTLE: changes.settle_lapsed},
         effects={

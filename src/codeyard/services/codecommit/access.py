@@ -112,6 +112,7 @@ ACCESS: Mapping[str, Access] = {
     "UpdateRepositoryName": _rename,
     **{name: _tagging(name) for name in ("TagResource", "UntagResource", "ListTagsForResource")},
     "GitPush": _push,
+    "GetArchive": _on_repository("GitPull"),
     "GetBlame": _on_repository("GetFile"),
     "GetCommitSignatures": _on_repository("GetCommit"),
     **pull_access(None),

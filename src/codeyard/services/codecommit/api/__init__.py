@@ -8,6 +8,7 @@ from codeyard.services.codecommit.api.blobs import Blobs
 from codeyard.services.codecommit.api.branches import Branches
 from codeyard.services.codecommit.api.commits import Commits
 from codeyard.services.codecommit.api.conflicts import Conflicts
+from codeyard.services.codecommit.api.downloads import Downloads
 from codeyard.services.codecommit.api.files import Files
 from codeyard.services.codecommit.api.merges import Merges
 from codeyard.services.codecommit.api.pull_merges import PullMerges
@@ -42,5 +43,6 @@ class CodeCommit(
     Reacting,
     ReadingBack,
     Signatures,
+    Downloads,
 ):
     """Every operation that is built; the others answer 501."""
